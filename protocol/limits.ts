@@ -1,0 +1,42 @@
+// Every bound of the protocol, with its reason (spec/01-encoding.md §limits). Each is tested at the bound and one past it.
+
+/** Sizes in bytes unless the name says otherwise. */
+export const limits = {
+  /** One log entry envelope: holds the wrap table of a secret for 512 devices. */
+  entryBytes: 65_536,
+  requestBytes: 16_384,
+  approvalBytes: 32_768,
+  /** One secret value, all its fields together. */
+  valueBytes: 65_536,
+  /** One blob at the relay: a padded value of 64 KiB, or the key wraps of a full org (1,024 × 1.2 KiB). */
+  blobBytes: 1_572_864,
+  /** One mail: a padded approval or request with HPKE overhead. */
+  mailBytes: 40_960,
+  /** A record at the relay: a padded entry with AEAD overhead. */
+  recordBytes: 73_728,
+  /** One call to the relay. */
+  wireBytes: 4_194_304,
+  cborDepth: 8,
+  cborItems: 4_096,
+  devices: 512,
+  machines: 512,
+  admins: 32,
+  quorumN: 16,
+  itemsPerRequest: 32,
+  ancestors: 6,
+  argv: 32,
+  /** Bytes of one observed string (argv item, path): the kernel allows more, a card does not. */
+  observedBytes: 512,
+  claimGraphemes: 120,
+  nameBytes: 128,
+  pathBytes: 256,
+  descriptionBytes: 512,
+  fields: 32,
+  requestLifeMs: 900_000,
+  requestLifeDefaultMs: 180_000,
+  clockSkewMs: 300_000,
+  tokenLifeMs: 86_400_000,
+  maxStalenessDefaultMs: 86_400_000,
+  leaseMaxS: 86_400,
+  usesMax: 100_000,
+} as const;

@@ -1,0 +1,139 @@
+// What SDK, CLI and agents say to the local daemon (spec/10-local-api.md): JSON over HTTP on a Unix socket, `curl --unix-socket` works.
+// Types and constants only: the SDK has no dependencies.
+
+/** The strings of `--json` and of every error body; exitCodes gives the process exit code. */
+export const failureCodes = [
+  'error', 'usage', 'denied', 'expired', 'unreachable', 'daemon_not_running', 'not_found', 'policy_forbids', 'not_enrolled', 'withdrawn',
+] as const;
+export type FailureCode = (typeof failureCodes)[number];
+export const exitCodes: Readonly<Record<FailureCode, number>> = {
+  error: 1, usage: 2, denied: 10, expired: 11, unreachable: 12, daemon_not_running: 13, not_found: 14, policy_forbids: 15, not_enrolled: 16, withdrawn: 1,
+};
+
+/** Body of every answer that is not 2xx, and of an `error` event: what happened, why, what to do next. */
+export interface Failure {
+  readonly error: {
+    readonly code: FailureCode;
+    /** What happened and why, one line, no secret. */
+    readonly message: string;
+    /** The next command or act to try. */
+    readonly next?: string;
+    /** Protocol code, e.g. `E_LEASE_SCOPE`. */
+    readonly detail?: string;
+  };
+}
+
+/** GET /v1/status */
+export interface Status {
+  readonly version: string;
+  readonly state: 'not_enrolled' | 'awaiting_admission' | 'ready' | 'frozen' | 'halted';
+  /** Why `halted`, as a code. */
+  readonly halted?: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly org?: { readonly id: string; readonly name: string };
+  readonly machine?: { readonly id: string; readonly name: string; readonly words: string };
+  readonly relay?: { readonly url: string; readonly connected: boolean; readonly since: string; readonly lastError?: string };
+  readonly log?: { readonly seq: number; readonly head: string; readonly syncedAt: string };
+  readonly pending: number;
+  readonly leases: number;
+  /** How a requester is identified here: `pidfd` where the kernel has it, else `unverified`. */
+  readonly identity: 'pidfd' | 'unverified';
+}
+
+/** POST /v1/join · answers JoinResult at once; the admission is seen in /v1/status. Repeatable with the same token. */
+export interface JoinAsk { readonly token: string; readonly name?: string }
+export interface JoinResult { readonly state: 'awaiting_admission' | 'ready'; readonly org: { readonly id: string; readonly name: string }; readonly machine: { readonly id: string; readonly name: string }; /** compare with the console */ readonly words: string }
+
+/** GET /v1/secrets · GET /v1/secrets/info?path=… */
+export interface SecretSummary {
+  readonly path: string;
+  readonly version: number;
+  readonly fields: readonly string[];
+  readonly description: string;
+  readonly updatedAt: string;
+  readonly entitled: boolean;
+}
+export interface SecretInfo extends SecretSummary {
+  readonly id: string;
+  readonly policy: PolicySummary;
+  readonly custody: { readonly k: number; readonly members: readonly string[]; readonly machines: readonly string[]; /** recipients that policy gives but that hold no wrap yet */ readonly waiting: readonly string[] };
+}
+export interface PolicySummary {
+  readonly pattern: string;
+  /** e.g. `any of ben, ada` or `2 of ben, ada, eve` */
+  readonly approvers: string;
+  readonly machines: string;
+  readonly maxTtlS: number;
+  readonly maxUses: number;
+  readonly scopes: readonly Scope[];
+  readonly tier: 'low' | 'normal' | 'high';
+  readonly reasonRequired: boolean;
+}
+
+/** Who may use a lease: the requester's anchor process and its descendants, every process of one binary, or the machine's user. */
+export type Scope = 'process' | 'exe' | 'machine';
+
+/**
+ * POST /v1/release · answers with newline-delimited JSON, one ReleaseEvent a line; the last is `released` or `error`.
+ * Closing the connection withdraws the request everywhere.
+ */
+export interface ReleaseAsk {
+  readonly items: readonly { readonly path: string; readonly field?: string }[];
+  /** The requester's claim, shown as such: one line, at most 120 graphemes. */
+  readonly reason?: string;
+  readonly agent?: string;
+  /** Asked lease; absent = one use, no lease. */
+  readonly lease?: { readonly ttlS: number; readonly uses?: number; readonly scope?: Scope };
+  /** How long to wait for people, at most 900. */
+  readonly timeoutS?: number;
+  /** Only answer from a lease: never ask a person. */
+  readonly leaseOnly?: boolean;
+}
+export type ReleaseEvent =
+  | { readonly event: 'waiting'; readonly request_id: string; readonly code: string; readonly paths: readonly string[]; readonly approvers: readonly string[]; readonly needed: number; readonly expires_at: string }
+  | { readonly event: 'shown'; readonly member: string; readonly device: string; readonly at: string }
+  | { readonly event: 'approved'; readonly member: string; readonly have: number; readonly needed: number }
+  | { readonly event: 'denied'; readonly member: string; readonly final: boolean }
+  | { readonly event: 'released'; readonly from: 'approval' | 'lease'; readonly values: readonly ReleasedValue[]; readonly approved_by: readonly string[]; readonly lease?: LeaseSummary }
+  | ({ readonly event: 'error' } & Failure);
+export interface ReleasedValue { readonly path: string; readonly field?: string; readonly version: number; /** base64 */ readonly value: string }
+
+/** POST /v1/put · answers with newline-delimited PutEvents; a member with role writer countersigns on a device. */
+export interface PutAsk {
+  readonly path: string;
+  /** base64; either one value or named fields. */
+  readonly value?: string;
+  readonly fields?: Readonly<Record<string, string>>;
+  readonly description?: string;
+  readonly timeoutS?: number;
+}
+export type PutEvent =
+  | { readonly event: 'waiting'; readonly request_id: string; readonly code: string; readonly path: string; readonly version: number; readonly approvers: readonly string[]; readonly expires_at: string }
+  | { readonly event: 'shown'; readonly member: string; readonly device: string; readonly at: string }
+  | { readonly event: 'stored'; readonly path: string; readonly version: number; readonly by: string }
+  | ({ readonly event: 'error' } & Failure);
+
+/** GET /v1/leases · POST /v1/leases/end */
+export interface LeaseSummary {
+  readonly id: string;
+  readonly paths: readonly string[];
+  readonly scope: Scope;
+  /** The anchor, e.g. `claude (pid 4121)`. */
+  readonly holder: string;
+  readonly approved_by: readonly string[];
+  readonly until: string;
+  readonly uses_left: number;
+  readonly used: number;
+}
+export interface LeaseEnd { readonly id?: string; readonly all?: boolean }
+
+/** GET /v1/log?from=0 · names already resolved, for reading; POST /v1/log/verify re-verifies from genesis. */
+export interface LogLine { readonly seq: number; readonly at: string; readonly type: string; readonly by: readonly string[]; readonly what: string; readonly eh: string }
+export interface LogVerified { readonly entries: number; readonly head: string; readonly org: string; readonly ms: number }
+
+/** Where the socket lives: $STILLVAULT_SOCKET, else $XDG_RUNTIME_DIR/stillvault/daemon.sock, else ~/.stillvault/run/daemon.sock. Header on the loopback port: `authorization: Bearer <token file's text>`. */
+export const localPaths = {
+  status: '/v1/status', join: '/v1/join', secrets: '/v1/secrets', secretInfo: '/v1/secrets/info', release: '/v1/release', put: '/v1/put',
+  leases: '/v1/leases', leasesEnd: '/v1/leases/end', log: '/v1/log', logVerify: '/v1/log/verify',
+} as const;
