@@ -38,6 +38,8 @@ export const groupIdCodec: Codec<GroupId> = hexId(16);
 export const tokenIdCodec: Codec<TokenId> = hexId(16);
 export const requestIdCodec: Codec<RequestId> = hexId(16);
 export const leaseIdCodec: Codec<LeaseId> = hexId(16);
+/** 16-byte id of a device or machine; zeros for the recovery kit. */
+export const hexIdOfRecipient: Codec<string> = hexId(16);
 
 /** Every purpose a hash, a derived key or a sealed message can have. A new purpose is a new word here, never a reused one. */
 export type Use =

@@ -1,0 +1,46 @@
+// Persistent map from hex ids: `set` copies one bucket of 256, so that a log of 100,000 entries stays linear while states stay immutable.
+
+/** Immutable; keys are lower-case hex of at least one byte. */
+export class IdMap<K extends string, V> {
+  readonly size: number;
+  private readonly buckets: readonly (ReadonlyMap<K, V> | undefined)[];
+
+  private constructor(buckets: readonly (ReadonlyMap<K, V> | undefined)[], size: number) {
+    this.buckets = buckets;
+    this.size = size;
+  }
+
+  static empty<K extends string, V>(): IdMap<K, V> {
+    return new IdMap<K, V>([], 0);
+  }
+
+  get(key: K): V | undefined {
+    return this.buckets[bucketOf(key)]?.get(key);
+  }
+
+  has(key: K): boolean {
+    return this.buckets[bucketOf(key)]?.has(key) ?? false;
+  }
+
+  set(key: K, value: V): IdMap<K, V> {
+    const index = bucketOf(key);
+    const bucket = new Map(this.buckets[index]);
+    const size = this.size + (bucket.has(key) ? 0 : 1);
+    bucket.set(key, value);
+    const buckets = this.buckets.slice();
+    buckets[index] = bucket;
+    return new IdMap(buckets, size);
+  }
+
+  *values(): Generator<V> {
+    for (const bucket of this.buckets) if (bucket) yield* bucket.values();
+  }
+
+  *entries(): Generator<[K, V]> {
+    for (const bucket of this.buckets) if (bucket) yield* bucket.entries();
+  }
+}
+
+function bucketOf(key: string): number {
+  return Number.parseInt(key.slice(0, 2), 16);
+}

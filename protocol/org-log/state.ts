@@ -1,0 +1,121 @@
+// What the log says at one head: the only source of keys, roles, policies and versions (spec/05-org-log.md §state).
+import { type Item } from '../codec.ts';
+import { type DeviceId, type GroupId, type Hash, type KeyId, type MachineId, type MemberId, type OrgId, type PolicyId, type SecretId, type TokenId, hash } from '../hash.ts';
+import type { DeviceAdd, GroupSet, MachineEnrol, Policy, RecoveryKeys, Role, SecretPut, ShareCommitment, TokenIssue, WrapEntry } from './bodies.ts';
+import type { SignerRef } from './entry.ts';
+import { IdMap } from './id-map.ts';
+
+export interface Head {
+  readonly seq: number;
+  readonly eh: Hash;
+}
+export interface Member { readonly id: MemberId; readonly name: string; readonly roles: readonly Role[]; readonly removed: boolean }
+export interface Device extends DeviceAdd { readonly keyIds: { readonly sig: KeyId; readonly presence: KeyId; readonly inbox: KeyId; readonly custody: KeyId }; readonly revoked: boolean }
+export interface Machine extends MachineEnrol {
+  readonly keyIds: { readonly sig: KeyId; readonly kem: KeyId };
+  readonly status: 'enrolled' | 'active' | 'revoked';
+  readonly groups: readonly GroupId[];
+  readonly owner?: MemberId;
+}
+export interface Token extends TokenIssue { readonly usedBy?: MachineId }
+/** A policy with the hash of the entry that set it. */
+export interface PolicyInForce extends Policy { readonly eh: Hash }
+export interface Secret {
+  readonly id: SecretId;
+  readonly path: string;
+  /** The newest version. */
+  readonly put: SecretPut;
+  readonly putEh: Hash;
+  readonly putTs: number;
+  /** Shares and wraps of the newest version, rewraps included. */
+  readonly shares: readonly ShareCommitment[];
+  readonly wraps: readonly WrapEntry[];
+  readonly retired: boolean;
+}
+
+export interface OrgState {
+  readonly org: OrgId;
+  readonly name: string;
+  readonly head: Head;
+  readonly ts: number;
+  readonly tAdmin: number;
+  readonly origins: readonly string[];
+  readonly rpIds: readonly string[];
+  readonly recovery?: RecoveryKeys;
+  readonly frozen: boolean;
+  readonly mkEpoch: number;
+  readonly mkCommitment: Hash;
+  readonly members: IdMap<MemberId, Member>;
+  readonly devices: IdMap<DeviceId, Device>;
+  readonly machines: IdMap<MachineId, Machine>;
+  readonly tokens: IdMap<TokenId, Token>;
+  readonly groups: IdMap<GroupId, GroupSet>;
+  readonly policies: IdMap<PolicyId, PolicyInForce>;
+  readonly secrets: IdMap<SecretId, Secret>;
+  /** Active path → secret, keyed by hash of the path so that the map's keys are hex. */
+  readonly byPath: IdMap<Hash, SecretId>;
+  /** Every key that ever appeared → who holds it; a key never appears twice. */
+  readonly keys: IdMap<KeyId, SignerRef & { readonly use: 'sig' | 'presence' | 'kem' }>;
+}
+
+export function pathKey(path: string): Hash {
+  return hash('stream', ['path', path]);
+}
+
+/** The active secret at `path`. */
+export function secretAt(state: OrgState, path: string): Secret | undefined {
+  const id = state.byPath.get(pathKey(path));
+  return id === undefined ? undefined : state.secrets.get(id);
+}
+
+export function isActiveMember(state: OrgState, member: MemberId): boolean {
+  return state.members.get(member)?.removed === false;
+}
+
+/** Not revoked, and its member is still a member. */
+export function activeDevice(state: OrgState, id: DeviceId): Device | undefined {
+  const device = state.devices.get(id);
+  return device && !device.revoked && isActiveMember(state, device.member) ? device : undefined;
+}
+
+export function devicesOf(state: OrgState, member: MemberId): readonly Device[] {
+  return isActiveMember(state, member) ? [...state.devices.values()].filter((device) => device.member === member && !device.revoked) : [];
+}
+
+export function activeMachine(state: OrgState, id: MachineId): Machine | undefined {
+  const machine = state.machines.get(id);
+  return machine?.status === 'active' ? machine : undefined;
+}
+
+export function hasRole(state: OrgState, member: MemberId, role: Role): boolean {
+  const found = state.members.get(member);
+  return found !== undefined && !found.removed && found.roles.includes(role);
+}
+
+/** Admins who can act: active, with a live device. */
+export function liveAdmins(state: OrgState): readonly MemberId[] {
+  return [...state.members.values()].filter((member) => hasRole(state, member.id, 'admin') && devicesOf(state, member.id).length > 0).map((member) => member.id);
+}
+
+/** Hash of everything a state says, equal in every client; what a checkpoint restates (spec/05-org-log.md §checkpoint). */
+export function stateHash(state: OrgState): Hash {
+  const list = (values: Iterable<Item>): Item => [...values].map((value) => hash('state', [value])).sort();
+  const json = (value: unknown): Item => JSON.stringify(value, stable); // hashed only, never parsed
+  return hash('state', [
+    state.org, state.name, state.head.seq, state.head.eh, state.ts, state.tAdmin, json([state.origins, state.rpIds, state.recovery ?? 0]), state.frozen ? 1 : 0, state.mkEpoch, state.mkCommitment,
+    ...[state.members, state.devices, state.machines, state.tokens, state.groups, state.policies, state.secrets].map((map) => list([...map.values()].map(json))),
+    list([...state.byPath.entries()].map((pair) => pair.join(' '))), list([...state.keys.entries()].map(json)),
+  ]);
+}
+
+// Sorted keys and hex for bytes: one text per value.
+function stable(_key: string, value: unknown): unknown {
+  if (value instanceof Uint8Array) return Array.from(value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+export function emptyMaps(): Pick<OrgState, 'members' | 'devices' | 'machines' | 'tokens' | 'groups' | 'policies' | 'secrets' | 'byPath' | 'keys'> {
+  const empty = IdMap.empty;
+  return { members: empty(), devices: empty(), machines: empty(), tokens: empty(), groups: empty(), policies: empty(), secrets: empty(), byPath: empty(), keys: empty() };
+}
