@@ -53,7 +53,7 @@ export interface OrgState {
   readonly policies: IdMap<PolicyId, PolicyInForce>;
   readonly secrets: IdMap<SecretId, Secret>;
   /** Active path → secret, keyed by hash of the path so that the map's keys are hex. */
-  readonly byPath: IdMap<Hash, SecretId>;
+  readonly byPath: IdMap<Hash, SecretId | undefined>;
   /** Every key that ever appeared → who holds it; a key never appears twice. */
   readonly keys: IdMap<KeyId, SignerRef & { readonly use: 'sig' | 'presence' | 'kem' }>;
 }

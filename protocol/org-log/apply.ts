@@ -1,0 +1,209 @@
+// What each verified entry does to the state: who may sign it, what its body must satisfy, what must hold afterwards (spec/05-org-log.md §rules).
+import { ProtocolError, check } from '../errors.ts';
+import type { Hash, KeyId, OrgId } from '../hash.ts';
+import { keyIdOf } from '../keys.ts';
+import { limits } from '../limits.ts';
+import { verifyPattern, widens } from '../policy.ts';
+import { verifyText } from '../text.ts';
+import type { Bodies, DeviceAdd, EntryType, Policy } from './bodies.ts';
+import type { Entry, SignerRef } from './entry.ts';
+import { type Context, memberOf, requireAdmins } from './authority.ts';
+import { applySecretPut, applySecretRewrap, applySecretRetire } from './apply-secret.ts';
+import { type Device, type OrgState, emptyMaps, isActiveMember, liveAdmins, stateHash } from './state.ts';
+import { type VerifiedEntry, orgIdOf, verifyEntry } from './verify.ts';
+
+/** The step of every client: verify, then apply. The caller persists before it acts on the result. */
+export async function advance(state: OrgState | undefined, bytes: Uint8Array, now: number): Promise<OrgState> {
+  return applyEntry(state, await verifyEntry(state, bytes, now));
+}
+
+/** Pure. Throws a coded ProtocolError and leaves nothing behind. */
+export function applyEntry(state: OrgState | undefined, { entry, eh }: VerifiedEntry): OrgState {
+  const next = state === undefined ? applyGenesis(entry, eh) : applyBody(state, entry, eh);
+  const after = { ...next, head: { seq: entry.seq, eh }, ts: Math.max(entry.ts, state?.ts ?? 0) };
+  verifyInvariants(after, entry.type);
+  return after;
+}
+
+function applyBody(state: OrgState, entry: Entry, eh: Hash): OrgState {
+  const context: Context = { signers: entry.signers, ts: entry.ts, eh };
+  check(!state.frozen || entry.type.startsWith('org.') || entry.type.endsWith('.revoke') || entry.type === 'member.remove' || entry.type === 'meta.rotate' || entry.type === 'checkpoint', 'E_FROZEN', 'the organisation is frozen');
+  const apply = rules[entry.type] as (state: OrgState, body: Entry['body'], context: Context) => OrgState; // the rule of that very type
+  return apply(state, entry.body, context);
+}
+
+type Rules = { readonly [T in EntryType]: (state: OrgState, body: Bodies[T], context: Context) => OrgState };
+
+const rules: Rules = {
+  genesis: () => {
+    throw new ProtocolError('E_CHAIN', 'genesis is the first entry and only the first');
+  },
+  'member.add': (state, body, context) => {
+    requireAdmins(state, context, state.tAdmin);
+    check(!state.members.has(body.member), 'E_ID_REUSED', 'member id used before');
+    verifyText(body.name, limits.nameBytes);
+    return { ...state, members: state.members.set(body.member, { id: body.member, name: body.name, roles: body.roles, removed: false }) };
+  },
+  'member.remove': (state, body, context) => {
+    requireAdmins(state, context, 1);
+    const member = state.members.get(body.member);
+    check(member !== undefined && !member.removed, 'E_UNKNOWN_ID', 'no such member');
+    return { ...state, members: state.members.set(member.id, { ...member, removed: true }) };
+  },
+  'device.add': (state, body, context) => {
+    check(isActiveMember(state, body.member), 'E_UNKNOWN_ID', 'no such member');
+    const others = context.signers.filter((signer) => signer.id !== body.device);
+    const byOwner = others.some((signer) => memberOf(state, signer) === body.member);
+    // Without a live device of that member, one admin alone could become anybody.
+    requireAdmins(state, { ...context, signers: others }, byOwner ? 1 : state.tAdmin);
+    return addDevice(state, body);
+  },
+  'device.revoke': (state, body, context) => {
+    const device = state.devices.get(body.device);
+    check(device !== undefined && !device.revoked, 'E_UNKNOWN_ID', 'no such active device');
+    const own = context.signers.some((signer) => memberOf(state, signer) === device.member);
+    if (!own) requireAdmins(state, context, 1);
+    return { ...state, devices: state.devices.set(device.device, { ...device, revoked: true }) };
+  },
+  'token.issue': (state, body, context) => {
+    requireAdmins(state, context, body.autoAdmit ? state.tAdmin : 1);
+    check(!state.tokens.has(body.token), 'E_ID_REUSED', 'token id used before');
+    check(body.expiresAt > context.ts && body.expiresAt - context.ts <= (body.autoAdmit ? 3_600_000 : limits.tokenLifeMs), 'E_TOKEN_EXPIRED', 'a token lives at most 24 hours, 1 hour where it admits by itself');
+    check(!body.autoAdmit || body.groups.length === 1, 'E_TOKEN_SCOPE', 'a token that admits by itself is for one group');
+    return claimKey({ ...state, tokens: state.tokens.set(body.token, body) }, body.tokenKey, { kind: 'token', id: body.token }, 'sig');
+  },
+  'machine.enrol': (state, body, context) => {
+    const token = state.tokens.get(body.token);
+    check(token !== undefined, 'E_UNKNOWN_ID', 'no such token');
+    check(token.usedBy === undefined, 'E_TOKEN_USED', 'the token was used before');
+    check(context.ts <= token.expiresAt, 'E_TOKEN_EXPIRED', 'the token has expired');
+    check(context.signers.length === 2 && context.signers.some(({ kind, id }) => kind === 'token' && id === body.token) && context.signers.some(({ kind, id }) => kind === 'machine' && id === body.machine), 'E_TOKEN_SCOPE', 'signed by token and machine, nobody else');
+    check(!state.machines.has(body.machine), 'E_ID_REUSED', 'machine id used before');
+    check(state.machines.size < limits.machines, 'E_LIMIT', `more than ${limits.machines} machines`);
+    verifyText(body.name, limits.nameBytes);
+    const keyIds = { sig: keyIdOf('ES256', body.sigKey), kem: keyIdOf('X-Wing', body.kemKey) };
+    const machine = { ...body, keyIds, status: token.autoAdmit ? ('active' as const) : ('enrolled' as const), groups: token.autoAdmit ? token.groups : [] };
+    const enrolled = { ...state, tokens: state.tokens.set(token.token, { ...token, usedBy: body.machine }), machines: state.machines.set(body.machine, machine) };
+    const holder = { kind: 'machine', id: body.machine } as const;
+    return claimKemKey(claimKey(enrolled, body.sigKey, holder, 'sig'), body.kemKey, holder);
+  },
+  'machine.admit': (state, body, context) => {
+    requireAdmins(state, context, 1);
+    const machine = state.machines.get(body.machine);
+    check(machine?.status === 'enrolled', 'E_UNKNOWN_ID', 'no machine waits with this id');
+    check(body.owner === undefined || isActiveMember(state, body.owner), 'E_UNKNOWN_ID', 'no such member');
+    return { ...state, machines: state.machines.set(body.machine, { ...machine, status: 'active', groups: body.groups, ...(body.owner === undefined ? {} : { owner: body.owner }) }) };
+  },
+  'machine.revoke': (state, body, context) => {
+    requireAdmins(state, context, 1);
+    const machine = state.machines.get(body.machine);
+    check(machine !== undefined && machine.status !== 'revoked', 'E_UNKNOWN_ID', 'no such active machine');
+    return { ...state, machines: state.machines.set(body.machine, { ...machine, status: 'revoked' }) };
+  },
+  'group.set': (state, body, context) => {
+    const before = state.groups.get(body.group);
+    const narrows = before !== undefined && before.name === body.name && body.members.every((member) => before.members.includes(member));
+    requireAdmins(state, context, narrows ? 1 : state.tAdmin);
+    verifyText(body.name, limits.nameBytes);
+    check(new Set(body.members).size === body.members.length, 'E_FIELD', 'a member twice in a group');
+    for (const member of body.members) check(isActiveMember(state, member), 'E_UNKNOWN_ID', 'no such member');
+    return { ...state, groups: state.groups.set(body.group, body) };
+  },
+  'policy.set': (state, body, context) => {
+    requireAdmins(state, context, widens(state.policies.get(body.policy), body) ? state.tAdmin : 1);
+    return setPolicy(state, body, context.eh);
+  },
+  'secret.put': applySecretPut,
+  'secret.rewrap': applySecretRewrap,
+  'secret.retire': applySecretRetire,
+  'meta.rotate': (state, body, context) => {
+    requireAdmins(state, context, 1);
+    check(body.epoch === state.mkEpoch + 1, 'E_MK_EPOCH', 'epochs count up by one');
+    return { ...state, mkEpoch: body.epoch, mkCommitment: body.commitment };
+  },
+  'org.freeze': (state, _body, context) => {
+    requireAdmins(state, context, 1);
+    return { ...state, frozen: true };
+  },
+  'org.unfreeze': (state, _body, context) => {
+    requireAdmins(state, context, state.tAdmin);
+    return { ...state, frozen: false };
+  },
+  'recovery.set': (state, body, context) => {
+    requireAdmins(state, context, state.tAdmin);
+    const holder = { kind: 'recovery', id: '00'.repeat(16) } as const;
+    return claimKemKey(claimKey({ ...state, recovery: body }, body.sigKey, holder, 'sig'), body.kemKey, holder);
+  },
+  'recovery.use': () => {
+    throw new ProtocolError('E_TYPE_UNKNOWN', 'recovery is not enabled in this version');
+  },
+  checkpoint: (state, body, context) => {
+    check(context.signers.every((signer) => signer.kind === 'device'), 'E_ROLE', 'a checkpoint is a device’s');
+    check(body.stateHash === stateHash(state), 'E_CHECKPOINT_STATE', 'restates another state than this log gives');
+    return state;
+  },
+};
+
+function applyGenesis(entry: Entry, eh: Hash): OrgState {
+  check(entry.type === 'genesis', 'E_CHAIN', 'genesis is the first entry and only the first');
+  const { body } = entry;
+  check(entry.signers.length === 1 && body.founder.member === body.device.member, 'E_SIGNERS', 'a first entry is signed by the founder’s device');
+  verifyText(body.name, limits.nameBytes);
+  verifyText(body.founder.name, limits.nameBytes);
+  const org: OrgId = orgIdOf(eh);
+  const base: OrgState = {
+    ...emptyMaps(), org, name: body.name, head: { seq: 0, eh }, ts: entry.ts, tAdmin: body.tAdmin, origins: body.origins, rpIds: body.rpIds, frozen: false, mkEpoch: 0, mkCommitment: body.mkCommitment,
+    ...(body.recovery ? { recovery: body.recovery } : {}),
+  };
+  const { member, name, roles } = body.founder;
+  const withDevice = addDevice({ ...base, members: base.members.set(member, { id: member, name, roles, removed: false }) }, body.device);
+  return body.policies.reduce((state, policy) => setPolicy(state, policy, eh), withDevice);
+}
+
+function addDevice(state: OrgState, body: DeviceAdd): OrgState {
+  check(!state.devices.has(body.device), 'E_ID_REUSED', 'device id used before');
+  check(state.devices.size < limits.devices, 'E_LIMIT', `more than ${limits.devices} devices`);
+  check(state.rpIds.includes(body.passkey.rpId), 'E_WEBAUTHN', 'a passkey of another relying party');
+  verifyText(body.name, limits.nameBytes);
+  const keyIds: Device['keyIds'] = { sig: keyIdOf('ES256', body.sigKey), presence: keyIdOf('ES256', body.presenceKey), inbox: keyIdOf('X-Wing', body.inboxKey), custody: keyIdOf('X-Wing', body.custodyKey) };
+  const holder = { kind: 'device', id: body.device } as const;
+  let next: OrgState = { ...state, devices: state.devices.set(body.device, { ...body, keyIds, revoked: false }) };
+  next = claimKey(next, body.sigKey, holder, 'sig');
+  next = claimKey(next, body.presenceKey, holder, 'presence');
+  next = claimKey(next, body.passkey.publicKey, holder, 'presence');
+  return claimKemKey(claimKemKey(next, body.inboxKey, holder), body.custodyKey, holder);
+}
+
+function setPolicy(state: OrgState, body: Policy, eh: Hash): OrgState {
+  verifyPattern(body.pattern);
+  for (const clause of body.clauses) {
+    check(clause.k >= 1, 'E_QUORUM', 'a quorum of nobody');
+    check(clause.members.length + clause.groups.length > 0, 'E_QUORUM', 'nobody may approve');
+    for (const member of clause.members) check(isActiveMember(state, member), 'E_UNKNOWN_ID', 'no such member');
+    for (const group of clause.groups) check(state.groups.has(group), 'E_UNKNOWN_ID', 'no such group');
+    check(clause.groups.length > 0 || clause.k <= clause.members.length, 'E_QUORUM', 'fewer people than the quorum needs');
+  }
+  const clash = [...state.policies.values()].some((other) => !other.retired && !body.retired && other.pattern === body.pattern && other.policy !== body.policy);
+  check(!clash, 'E_POLICY', 'another policy has this pattern');
+  return { ...state, policies: state.policies.set(body.policy, { ...body, eh }) };
+}
+
+function claimKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef, use: 'sig' | 'presence'): OrgState {
+  return claim(state, keyIdOf('ES256', publicKey), { ...holder, use });
+}
+
+function claimKemKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef): OrgState {
+  return claim(state, keyIdOf('X-Wing', publicKey), { ...holder, use: 'kem' });
+}
+
+function claim(state: OrgState, keyId: KeyId, holder: SignerRef & { readonly use: 'sig' | 'presence' | 'kem' }): OrgState {
+  check(!state.keys.has(keyId), 'E_KEY_REUSED', 'a key that the log has seen before');
+  return { ...state, keys: state.keys.set(keyId, holder) };
+}
+
+function verifyInvariants(state: OrgState, type: EntryType): void {
+  const admins = liveAdmins(state);
+  check(admins.length >= 1 || state.recovery !== undefined, 'E_MIN_ADMINS', 'no admin with a live device would be left');
+  check(admins.length >= state.tAdmin || state.recovery !== undefined || type === 'genesis', 'E_MIN_ADMINS', 'fewer admins than the threshold would be left');
+  check(admins.length <= limits.admins, 'E_LIMIT', `more than ${limits.admins} admins`);
+}

@@ -1,0 +1,158 @@
+// The log verifier: (state, entry bytes, now) -> verified entry, fail closed, in the order of spec/05-org-log.md §verify.
+// The same build runs in daemon and console.
+import { ProtocolError, check } from '../errors.ts';
+import { type DeviceId, type Hash, type KeyId, type MachineId, type OrgId, type TokenId } from '../hash.ts';
+import { keyIdOf, verifySignature, verifySigningKey } from '../keys.ts';
+import { limits } from '../limits.ts';
+import { verifyKemKey } from '../seal.ts';
+import { type Envelope, type EnvelopeSignature, parseEnvelope, preAuthEncode } from '../sign.ts';
+import { type Passkey, verifyAssertion } from '../webauthn.ts';
+import type { DeviceAdd } from './bodies.ts';
+import { type Entry, type SignerRef, entryHash, parseEntry, zeroHash } from './entry.ts';
+import { type OrgState, activeDevice, activeMachine } from './state.ts';
+
+declare const verified: unique symbol;
+/** An entry whose signatures, place and time are right; minted by verifyEntry only. Roles and body are judged by applyEntry. */
+export interface VerifiedEntry {
+  readonly [verified]: true;
+  readonly entry: Entry;
+  readonly eh: Hash;
+}
+
+interface Voice {
+  readonly signer: SignerRef;
+  readonly publicKey: Uint8Array;
+  /** Present where a person must have been verified. */
+  readonly passkey?: Passkey;
+}
+
+/** Throws a coded ProtocolError on the first thing that is not right. `state` is undefined for genesis only. */
+export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array, now: number): Promise<VerifiedEntry> {
+  const envelope = parseEnvelope('entry', bytes, limits.entryBytes);
+  const eh = entryHash(envelope.payload);
+  const known = state ? await verifyKnown(state, envelope, eh) : new Map<KeyId, Voice>();
+  check(state === undefined || known.size > 0, 'E_SIGNERS', 'no signer of this organisation');
+  const entry = parseEntry(envelope.payload);
+  check((entry.type === 'genesis') === (state === undefined), 'E_CHAIN', 'genesis is the first entry and only the first');
+  if (state) verifyPlace(state, entry, eh);
+  else check(entry.seq === 0 && entry.prev === zeroHash && orgIdOf(zeroHash) === entry.org, 'E_CHAIN', 'not a first entry');
+  verifyTime(state, entry, now);
+  await verifyIntroduced(entry, envelope, eh, known, state?.origins);
+  verifySigners(entry, envelope, known);
+  await verifyAdmittedKeys(entry);
+  return { entry, eh } as VerifiedEntry; // the one place where it is minted
+}
+
+// Signatures by keys that the state knows, over the exact bytes, before anything in them is parsed.
+async function verifyKnown(state: OrgState, envelope: Envelope, eh: Hash): Promise<Map<KeyId, Voice>> {
+  const voices = new Map<KeyId, Voice>();
+  for (const signature of envelope.signatures) {
+    const voice = voiceOf(state, signature.keyId);
+    if (!voice) continue;
+    await verifyVoice(voice, envelope, signature, eh, state.origins);
+    voices.set(signature.keyId, voice);
+  }
+  return voices;
+}
+
+function voiceOf(state: OrgState, keyId: KeyId): Voice | undefined {
+  const holder = state.keys.get(keyId);
+  if (!holder || holder.use !== 'sig') return undefined;
+  if (holder.kind === 'device') {
+    const device = activeDevice(state, holder.id as DeviceId); // ids in `keys` are of the kind they name
+    check(device !== undefined, 'E_REVOKED', 'signed by a device that is not active');
+    return { signer: holder, publicKey: device.sigKey, passkey: device.passkey };
+  }
+  if (holder.kind === 'machine') {
+    const machine = activeMachine(state, holder.id as MachineId);
+    check(machine !== undefined, 'E_MACHINE_REVOKED', 'signed by a machine that is not active');
+    return { signer: holder, publicKey: machine.sigKey };
+  }
+  if (holder.kind === 'recovery' && state.recovery) return { signer: holder, publicKey: state.recovery.sigKey };
+  const token = state.tokens.get(holder.id as TokenId);
+  check(token !== undefined, 'E_UNKNOWN_ID', 'signed by an unknown token');
+  return { signer: holder, publicKey: token.tokenKey };
+}
+
+async function verifyVoice(voice: Voice, envelope: Envelope, signature: EnvelopeSignature, eh: Hash, origins: readonly string[]): Promise<void> {
+  await verifySignature(voice.publicKey, preAuthEncode(envelope.payloadType, envelope.payload), signature.signature);
+  check((signature.assertion !== undefined) === (voice.passkey !== undefined), 'E_WEBAUTHN', 'user verification is missing, or made by something that is no person');
+  if (voice.passkey && signature.assertion) await verifyAssertion(signature.assertion, eh, voice.passkey, origins);
+}
+
+function verifyPlace(state: OrgState, entry: Entry, eh: Hash): void {
+  check(entry.org === state.org, 'E_ORG', 'an entry of another organisation');
+  const { seq, eh: head } = state.head;
+  check(entry.seq <= seq + 1, 'E_CHAIN_GAP', 'entries are missing before this one');
+  check(entry.seq !== seq || eh === head, 'E_FORK', 'two entries claim one place');
+  check(entry.seq === seq + 1 && entry.prev === head, 'E_CHAIN', 'does not follow the head');
+}
+
+function verifyTime(state: OrgState | undefined, entry: Entry, now: number): void {
+  check(entry.ts <= now + limits.clockSkewMs, 'E_CLOCK', 'from the future: compare the clocks');
+  check(state === undefined || entry.ts >= state.ts - limits.clockSkewMs, 'E_CLOCK', 'older than the entry before it');
+}
+
+// Keys that the entry itself brings must prove that they are held: a first device, a new device, a new machine.
+async function verifyIntroduced(entry: Entry, envelope: Envelope, eh: Hash, known: Map<KeyId, Voice>, origins: readonly string[] | undefined): Promise<void> {
+  const voices: Voice[] = [];
+  const device = deviceIn(entry);
+  if (device) voices.push({ signer: { kind: 'device', id: device.device }, publicKey: device.sigKey, passkey: device.passkey });
+  if (entry.type === 'machine.enrol') voices.push({ signer: { kind: 'machine', id: entry.body.machine }, publicKey: entry.body.sigKey });
+  const allowed = entry.type === 'genesis' ? entry.body.origins : (origins ?? []);
+  for (const voice of voices) {
+    const keyId = keyIdOf('ES256', voice.publicKey);
+    const signature = envelope.signatures.find((candidate) => candidate.keyId === keyId);
+    check(signature !== undefined && !known.has(keyId), 'E_SIGNERS', 'a new key must sign its own admission');
+    await verifyVoice(voice, envelope, signature, eh, allowed);
+    known.set(keyId, voice);
+  }
+}
+
+function deviceIn(entry: Entry): DeviceAdd | undefined {
+  if (entry.type === 'genesis' || entry.type === 'recovery.use') return entry.body.device;
+  return entry.type === 'device.add' ? entry.body : undefined;
+}
+
+// The signers that the signed bytes list are exactly those that signed, in that order, each once.
+function verifySigners(entry: Entry, envelope: Envelope, voices: ReadonlyMap<KeyId, Voice>): void {
+  check(entry.signers.length === envelope.signatures.length, 'E_SIGNERS', 'signatures missing or added');
+  const seen = new Set<string>();
+  for (const [index, listed] of entry.signers.entries()) {
+    const keyId = envelope.signatures[index]?.keyId;
+    const voice = keyId && voices.get(keyId);
+    check(voice !== undefined && voice.signer.kind === listed.kind && voice.signer.id === listed.id, 'E_SIGNERS', 'not the signer that the entry lists');
+    check(!seen.has(listed.id), 'E_SIGNERS', 'one signer twice');
+    seen.add(listed.id);
+  }
+}
+
+async function verifyAdmittedKeys(entry: Entry): Promise<void> {
+  const device = deviceIn(entry);
+  if (device) {
+    for (const key of [device.sigKey, device.presenceKey, device.passkey.publicKey]) await verifySigningKey(key);
+    for (const key of [device.inboxKey, device.custodyKey]) await verifyKemKey(key);
+  }
+  if (entry.type === 'machine.enrol') {
+    await verifySigningKey(entry.body.sigKey);
+    await verifyKemKey(entry.body.kemKey);
+  }
+  if (entry.type === 'token.issue') await verifySigningKey(entry.body.tokenKey);
+  const recovery = entry.type === 'recovery.set' ? entry.body : entry.type === 'genesis' ? entry.body.recovery : undefined;
+  if (recovery) {
+    await verifySigningKey(recovery.sigKey);
+    await verifyKemKey(recovery.kemKey);
+  }
+}
+
+/** Where a peer says its log stands, against `history` of my own (eh at seq). Throws E_FORK; answers how it relates. */
+export function compareHead(history: (seq: number) => Hash | undefined, mine: { readonly seq: number }, theirs: { readonly seq: number; readonly eh: Hash }): 'same-or-behind' | 'ahead' {
+  if (theirs.seq > mine.seq) return 'ahead';
+  if (history(theirs.seq) !== theirs.eh) throw new ProtocolError('E_FORK', 'a signed head that is not in this log: somebody was shown another history');
+  return 'same-or-behind';
+}
+
+/** The org id that a first entry makes. */
+export function orgIdOf(genesis: Hash): OrgId {
+  return genesis as string as OrgId; // by definition: the hash of genesis is the org id
+}
