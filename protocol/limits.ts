@@ -22,7 +22,7 @@ export const limits = {
   machines: 512,
   admins: 32,
   quorumN: 16,
-  itemsPerRequest: 32,
+  itemsPerRequest: 16,
   ancestors: 6,
   argv: 32,
   /** Bytes of one observed string (argv item, path): the kernel allows more, a card does not. */

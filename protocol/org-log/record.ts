@@ -1,11 +1,12 @@
 // How an entry looks to the relay: encrypted under the metadata key MK of its epoch, padded, opaque (spec/05-org-log.md §records).
-import { bytes, bytesUpTo, count, decode, encode, record, type Codec } from '../codec.ts';
+import { type Codec, array, bytes, bytesUpTo, count, decode, encode, record } from '../codec.ts';
 import { ProtocolError, check } from '../errors.ts';
-import { type Hash, type OrgId, derive, hash, hashCodec } from '../hash.ts';
+import { type Hash, type OrgId, derive, hash, hashCodec, hexIdOfRecipient } from '../hash.ts';
 import { limits } from '../limits.ts';
 import type { Random } from '../random.ts';
-import { openOnce, pad, sealOnce, unpad } from '../seal.ts';
-import type { StreamId, MailboxId } from '../wire.ts';
+import { type KemKey, openOnce, pad, sealOnce, sealOverheadBytes, sealTo, unpad } from '../seal.ts';
+import type { MailboxId, StreamId } from '../wire.ts';
+import { type OrgState, activeDevice } from './state.ts';
 
 /** MK of each epoch that a client holds; index = epoch. */
 export type MetaKeys = ReadonlyMap<number, Uint8Array>;
@@ -20,8 +21,8 @@ interface RecordBlob {
 }
 const blobCodec: Codec<RecordBlob> = record<RecordBlob>({ epoch: [1, count], salt: [2, bytes(16)], sealed: [3, bytesUpTo(limits.recordBytes)], wraps: [4, hashCodec, 'optional'], previousKey: [5, bytes(48), 'optional'] });
 
-/** Where a record stands: authenticated with it, so that the relay cannot move one. */
-export interface RecordPlace { readonly org: OrgId; readonly stream: StreamId; readonly seq: number; readonly prev: Hash }
+/** Which stream a record belongs to. Its position is not part of it: what the relay drops or reorders shows as a gap in the entries. */
+export interface RecordPlace { readonly org: OrgId; readonly stream: StreamId }
 
 export function orgStream(org: OrgId): StreamId {
   return hash('stream', ['org', org]) as string as StreamId; // a stream id is a hash with this use
@@ -46,7 +47,7 @@ export function mkCommitment(mk: Uint8Array): Hash {
 
 export interface NewEpoch { readonly wraps: Hash; readonly previous: Uint8Array }
 
-/** Seals a signed envelope (entry or receipt) for its place. */
+/** Seals a signed envelope (entry, receipt, proposal) for its stream. */
 export async function sealRecord(place: RecordPlace, epoch: number, mk: Uint8Array, envelope: Uint8Array, random: Random, opens?: NewEpoch): Promise<Uint8Array> {
   const salt = random(16);
   const sealed = await sealOnce(recordKey(mk, salt, place), aadOf(place, epoch), pad(envelope));
@@ -83,7 +84,7 @@ export async function openPreviousKey(org: OrgId, epoch: number, mk: Uint8Array,
 }
 
 function recordKey(mk: Uint8Array, salt: Uint8Array, place: RecordPlace): Uint8Array {
-  return derive('meta', mk, salt, [place.org, place.stream, place.seq, place.prev]);
+  return derive('meta', mk, salt, [place.org, place.stream]);
 }
 
 function previousKeyKey(mk: Uint8Array, org: OrgId, epoch: number): Uint8Array {
@@ -91,5 +92,28 @@ function previousKeyKey(mk: Uint8Array, org: OrgId, epoch: number): Uint8Array {
 }
 
 function aadOf(place: RecordPlace, epoch: number): readonly (string | number)[] {
-  return [place.org, place.stream, place.seq, place.prev, epoch];
+  return [place.org, place.stream, epoch];
+}
+
+// --- Wraps of a new MK ---------------------------------------------------------------------------------
+
+interface MkWrap { readonly recipient: string; readonly sealed: Uint8Array }
+const wrapsCodec: Codec<readonly MkWrap[]> = array(record<MkWrap>({ recipient: [1, hexIdOfRecipient], sealed: [2, bytesUpTo(sealOverheadBytes + 32)] }), limits.devices + limits.machines);
+
+/** One wrap of the new MK for every active device and machine; to be at the relay before the record of meta.rotate is. */
+export async function sealMkWraps(state: OrgState, epoch: number, mk: Uint8Array): Promise<Uint8Array> {
+  const holders = [
+    ...[...state.devices.values()].filter((device) => activeDevice(state, device.device)).map((device) => ({ id: device.device as string, key: device.inboxKey })),
+    ...[...state.machines.values()].filter((machine) => machine.status !== 'revoked').map((machine) => ({ id: machine.machine as string, key: machine.kemKey })),
+  ].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const wraps: MkWrap[] = [];
+  for (const { id, key } of holders) wraps.push({ recipient: id, sealed: await sealTo(key, 'mk-wrap', state.org, [epoch, id], mk) });
+  return encode(wrapsCodec, wraps);
+}
+
+/** Throws E_REVOKED where there is no wrap for `me`: this device or machine was left out. */
+export async function openMkWrap(org: OrgId, epoch: number, me: string, key: KemKey, blob: Uint8Array): Promise<Uint8Array> {
+  const wrap = decode(wrapsCodec, blob, limits.blobBytes).find(({ recipient }) => recipient === me);
+  check(wrap !== undefined, 'E_REVOKED', 'no longer among those who get the metadata key');
+  return key.open('mk-wrap', org, [epoch, me], wrap.sealed);
 }
