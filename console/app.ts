@@ -1,0 +1,132 @@
+// What the console's screens see and can do: the contract between the views and the device behind them. No DOM here.
+import type { Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import type { LeaseTerms, Observed } from '../protocol/request.ts';
+
+/** Where this browser stands. */
+export type Phase =
+  | { readonly kind: 'loading' }
+  /** No org in this browser yet; `prf` says whether this browser and authenticator can do it, before anything is created. */
+  | { readonly kind: 'welcome' }
+  | { readonly kind: 'ready' }
+  /** The log stopped for good (E_FORK, E_LOG_ROLLBACK …): nothing can be approved. */
+  | { readonly kind: 'halted'; readonly code: string; readonly message: string };
+
+/** A failure as a person reads it: what happened, why, what to do next. */
+export interface AppFailure { readonly code: string; readonly what: string; readonly next: string }
+
+export interface CreateOrg { readonly orgName: string; readonly memberName: string; readonly deviceName: string }
+/** Steps of createOrg, shown as progress. */
+export type CreateStep = 'checking-passkeys' | 'passkey-created' | 'passkey-verified' | 'signing-organisation' | 'storing' | 'done';
+
+/** Every line of a review card, already resolved from this device's own log. Order and grouping are fixed. */
+export interface ReviewCard {
+  readonly requestId: RequestId;
+  readonly rh: Hash;
+  readonly kind: 'release' | 'put';
+  readonly matchCode: string;
+  readonly machine: { readonly id: MachineId; readonly name: string };
+  readonly items: readonly { readonly path: string; readonly field?: string; readonly version: number; readonly description: string; readonly mixedScripts: boolean }[];
+  /** As the daemon saw it, never guessed: absent = unknown. */
+  readonly observed: Observed;
+  readonly claimed: { readonly agent: string; readonly reason: string };
+  readonly lease: LeaseTerms;
+  /** What the approver may choose: never more than asked, never more than policy. First = default (once). */
+  readonly leaseChoices: readonly { readonly label: string; readonly terms: LeaseTerms }[];
+  /** e.g. `first time for this program`, `new binary`, `container`, `after a denial`, `identity unverified`. */
+  readonly unusual: readonly string[];
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+  readonly needed: number;
+  /** Names of members who approved so far, as receipts tell; may be empty. */
+  readonly tier: 'low' | 'normal' | 'high';
+  /** The approver must choose the code that the terminal shows. */
+  readonly matchRequired: boolean;
+  /** The lines that the card digest covers, in screen order. */
+  readonly lines: readonly string[];
+  /** Set once decided here or elsewhere. */
+  readonly outcome?: { readonly kind: 'approved' | 'denied' | 'released' | 'expired' | 'withdrawn' | 'failed' | 'done-by-other' | 'stored'; readonly by: readonly string[]; readonly at: number; readonly until?: number; readonly note?: string };
+}
+/** Something that claimed to be a request and was refused: shown as a warning, never as a card. */
+export interface RefusedRequest { readonly code: string; readonly at: number; readonly machine?: string }
+
+export interface SecretRow { readonly id: SecretId; readonly path: string; readonly version: number; readonly fields: readonly string[]; readonly description: string; readonly updatedAt: number; readonly by: string; readonly policy: string; readonly waiting: readonly string[]; readonly machines: readonly string[] }
+export interface LeaseRow { readonly id: LeaseId; readonly machine: MachineId; readonly machineName: string; readonly paths: readonly string[]; readonly holder: string; readonly until: number; readonly usesLeft: number; readonly used: number; readonly approvedBy: readonly string[]; readonly ending: boolean }
+export interface MachineRow { readonly id: MachineId; readonly name: string; readonly status: 'enrolled' | 'active' | 'revoked'; /** compare with the terminal */ readonly words: string; readonly since: number }
+export interface MemberRow { readonly id: MemberId; readonly name: string; readonly roles: readonly string[]; readonly devices: readonly { readonly name: string; readonly synced: boolean; readonly me: boolean }[]; readonly me: boolean }
+export interface PolicyRow { readonly pattern: string; readonly words: string }
+/** One line of history, from verified receipts and log entries. */
+export interface HistoryRow { readonly at: number; readonly kind: 'release' | 'use' | 'deny' | 'expired' | 'withdrawn' | 'failed' | 'log' | 'alert' | 'stored' | 'ended'; readonly what: string; readonly who: readonly string[]; readonly program?: string; readonly machine?: string; readonly proof: 'verified' | 'missing' }
+
+export interface OrgView {
+  readonly id: OrgId;
+  readonly name: string;
+  readonly me: { readonly member: MemberId; readonly name: string; readonly device: string; readonly roles: readonly string[] };
+  readonly frozen: boolean;
+  readonly online: boolean;
+  readonly relay: string;
+  readonly head: number;
+  readonly inbox: readonly ReviewCard[];
+  readonly refused: readonly RefusedRequest[];
+  readonly secrets: readonly SecretRow[];
+  readonly leases: readonly LeaseRow[];
+  readonly machines: readonly MachineRow[];
+  readonly members: readonly MemberRow[];
+  readonly policies: readonly PolicyRow[];
+  readonly history: readonly HistoryRow[];
+  /** A problem that does not stop approvals, e.g. the relay is away. */
+  readonly notice?: AppFailure;
+}
+
+/** Progress of an approval, from tap to release. */
+export type ApproveStep = 'verifying-user' | 'sealing' | 'sent' | 'released';
+
+/** Every act may reject with an AppFailure (as `Error & { failure: AppFailure }`). Acts that need the passkey say so. */
+export interface App {
+  phase(): Phase;
+  org(): OrgView | undefined;
+  /** Called after every change. Returns the unsubscriber. */
+  subscribe(listener: () => void): () => void;
+  /** Checks platform, WebAuthn and PRF support before anything is created. */
+  checkSupport(): Promise<{ readonly ok: true } | { readonly ok: false; readonly failure: AppFailure }>;
+  /** passkey: create, then two verifications. */
+  createOrg(input: CreateOrg, progress: (step: CreateStep) => void): Promise<void>;
+  /** passkey. Makes a machine token; `command` is what to type on the machine. With `here`, the local daemon behind this console is told directly. */
+  enrolMachine(options: { readonly here: boolean }): Promise<{ readonly token: string; readonly command: string; readonly expiresAt: number }>;
+  /** true where this console is served by `stillvault up` beside a daemon that is not enrolled. */
+  canEnrolHere(): boolean;
+  /** passkey. After the words were compared. */
+  admitMachine(machine: MachineId, words: string): Promise<void>;
+  /** passkey. */
+  revokeMachine(machine: MachineId): Promise<void>;
+  /** passkey. One user verification for all items of the card. */
+  approve(requestId: RequestId, terms: LeaseTerms, chosenCode: string | undefined, progress: (step: ApproveStep) => void): Promise<void>;
+  /** No gesture. `mute`: also ignore this machine for an hour. */
+  deny(requestId: RequestId, mute: boolean): Promise<void>;
+  /** Tell the requester that the card is on a screen (once per card). */
+  shown(requestId: RequestId): void;
+  /** passkey. */
+  putSecret(input: { readonly path: string; readonly value: { readonly kind: 'value'; readonly value: Uint8Array } | { readonly kind: 'fields'; readonly fields: readonly { readonly name: string; readonly value: Uint8Array }[] }; readonly description: string }): Promise<void>;
+  /** passkey. */
+  retireSecret(secret: SecretId): Promise<void>;
+  /** No gesture: only reduces. */
+  endLease(lease: LeaseId): Promise<void>;
+  /** passkey. */
+  freeze(reason: string): Promise<void>;
+  /** passkey. */
+  unfreeze(reason: string): Promise<void>;
+  /** passkey. A second person: makes an invitation link (spec/09-enrolment.md §device). */
+  invite(input: { readonly memberName: string; readonly roles: readonly ('admin' | 'approver' | 'writer')[] } | { readonly ownDevice: true }): Promise<InviteSession>;
+  /** The new device's side, opened by such a link. */
+  joinByInvite(link: string, deviceName: string): Promise<InviteSession>;
+  /** passkey. Replaces the policy of a pattern. */
+  setPolicy(input: { readonly pattern: string; readonly k: number; readonly approvers: readonly MemberId[]; readonly maxTtlS: number; readonly maxUses: number; readonly tier: 'low' | 'normal' | 'high' }): Promise<void>;
+}
+export interface InviteSession {
+  /** On the admin's side. */
+  readonly link?: string;
+  /** Six digits and three words once both sides have committed: compare, then confirm on both. */
+  readonly codes: Promise<{ readonly digits: string; readonly words: string }>;
+  /** passkey on both sides. Resolves when device.add is in the log. */
+  confirm(): Promise<void>;
+  cancel(): void;
+}
