@@ -1,0 +1,68 @@
+// The shapes of what local programs may ask (spec/10-local-api.md §calls): unknown fields are refused, texts are checked before anything acts on them.
+import { z } from 'zod';
+import { limits } from '../../protocol/limits.ts';
+import type { JoinAsk, LeaseEnd, PutAsk, ReleaseAsk } from '../../protocol/local-api.ts';
+import { verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+
+const checked = (verify: (text: string) => string): z.ZodType<string> =>
+  z.string().superRefine((text, context) => {
+    try {
+      verify(text);
+    } catch (error) {
+      context.addIssue({ code: 'custom', message: error instanceof ProtocolError ? error.message : 'not allowed' });
+    }
+  });
+const path = checked(verifyPath);
+const field = checked(verifyFieldName);
+const claim = checked((text) => verifyText(text));
+const seconds = (max: number): z.ZodType<number> => z.int().min(1).max(max);
+const base64 = z.base64().max(4 * Math.ceil(limits.valueBytes / 3));
+const timeoutS = seconds(limits.requestLifeMs / 1000).exactOptional();
+
+export const releaseAsk: z.ZodType<ReleaseAsk> = z.strictObject({
+  items: z
+    .array(z.strictObject({ path, field: field.exactOptional() }))
+    .min(1)
+    .max(limits.itemsPerRequest),
+  reason: claim.exactOptional(),
+  agent: claim.exactOptional(),
+  lease: z
+    .strictObject({
+      ttlS: seconds(limits.leaseMaxS),
+      uses: seconds(limits.usesMax).exactOptional(),
+      scope: z.enum(['process', 'exe', 'machine']).exactOptional(),
+    })
+    .exactOptional(),
+  timeoutS,
+  leaseOnly: z.boolean().exactOptional(),
+});
+
+export const putAsk: z.ZodType<PutAsk> = z
+  .strictObject({
+    path,
+    value: base64.exactOptional(),
+    fields: z.record(field, base64).exactOptional(),
+    description: checked((text) => verifyText(text, limits.descriptionBytes)).exactOptional(),
+    timeoutS,
+  })
+  .refine((ask) => (ask.value === undefined) !== (ask.fields === undefined), 'either value or fields')
+  .refine(
+    (ask) => ask.fields === undefined || (Object.keys(ask.fields).length >= 1 && Object.keys(ask.fields).length <= limits.fields),
+    `1 to ${limits.fields} fields`,
+  );
+
+export const joinAsk: z.ZodType<JoinAsk> = z.strictObject({
+  token: z.string().min(1).max(4_096),
+  name: checked((text) => verifyText(text, limits.nameBytes)).exactOptional(),
+});
+
+export const leaseEnd: z.ZodType<LeaseEnd> = z
+  .strictObject({
+    id: z
+      .string()
+      .regex(/^[0-9a-f]{32}$/)
+      .exactOptional(),
+    all: z.boolean().exactOptional(),
+  })
+  .refine((ask) => (ask.id === undefined) !== (ask.all !== true), 'either id or all');
