@@ -49,12 +49,15 @@ export async function provideBrowser({ root, log, SetupError }) {
     for (const packages of wanted.includes('chromium') ? [wanted] : [wanted, ['chromium']]) {
       log(`installing ${packages.join(' ')} with apt-get, the browser tests need it`);
       aptInstall(packages);
-      for (const candidate of [...(bundled ? [bundled] : []), ...systemBrowsers().map((executable) => ({ executable, env: {} }))]) if (await tryOne(candidate)) return;
+      for (const candidate of [...(bundled ? [bundled] : []), ...systemBrowsers().map((executable) => ({ executable, env: {} }))])
+        if (await tryOne(candidate)) return;
     }
   }
   throw new SetupError(
     `No browser for the tests. ${tried.length > 0 ? `Tried ${tried.join('; ')}.` : 'No Chromium or Chrome is on the PATH and none is bundled for this platform.'}${missing.length > 0 ? ` Missing libraries: ${missing.join(', ')}.` : ''}`,
-    debian ? `Run: sudo apt-get install -y ${wanted.join(' ')}` : `Install Chromium or Chrome ${minMajor} or newer, or set STILLVAULT_BROWSER to its executable, then repeat.`,
+    debian
+      ? `Run: sudo apt-get install -y ${wanted.join(' ')}`
+      : `Install Chromium or Chrome ${minMajor} or newer, or set STILLVAULT_BROWSER to its executable, then repeat.`,
   );
 }
 
@@ -78,7 +81,16 @@ function onPath(name) {
     });
 }
 
-const debianPackages = { 'libnss3.so': 'libnss3', 'libnssutil3.so': 'libnss3', 'libnspr4.so': 'libnspr4', 'libplc4.so': 'libnspr4', 'libplds4.so': 'libnspr4', 'libexpat.so.1': 'libexpat1', 'libgcc_s.so.1': 'libgcc-s1', 'libsqlite3.so.0': 'libsqlite3-0' };
+const debianPackages = {
+  'libnss3.so': 'libnss3',
+  'libnssutil3.so': 'libnss3',
+  'libnspr4.so': 'libnspr4',
+  'libplc4.so': 'libnspr4',
+  'libplds4.so': 'libnspr4',
+  'libexpat.so.1': 'libexpat1',
+  'libgcc_s.so.1': 'libgcc-s1',
+  'libsqlite3.so.0': 'libsqlite3-0',
+};
 
 /** The package unpacks into the temporary folder when told that it runs in AWS; we give it a folder of our own instead. */
 function unpackBundled(root, log, SetupError) {
@@ -89,8 +101,16 @@ function unpackBundled(root, log, SetupError) {
     rmSync(partial, { recursive: true, force: true });
     mkdirSync(partial, { recursive: true });
     const script = "import('@sparticuz/chromium').then((m) => m.default.executablePath())";
-    const { status, stderr } = spawnSync(process.execPath, ['-e', script], { cwd: root, env: { ...process.env, TMPDIR: partial, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' }, encoding: 'utf8' });
-    if (status !== 0) throw new SetupError(`The bundled Chromium could not be unpacked: ${stderr.trim().split('\n').at(-1)}`, 'It needs 250 MB of disk below node_modules. Free some, then repeat.');
+    const { status, stderr } = spawnSync(process.execPath, ['-e', script], {
+      cwd: root,
+      env: { ...process.env, TMPDIR: partial, AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs22.x' },
+      encoding: 'utf8',
+    });
+    if (status !== 0)
+      throw new SetupError(
+        `The bundled Chromium could not be unpacked: ${stderr.trim().split('\n').at(-1)}`,
+        'It needs 250 MB of disk below node_modules. Free some, then repeat.',
+      );
     const config = `<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd">\n<fontconfig><include ignore_missing="yes">/etc/fonts/fonts.conf</include><dir prefix="relative">fonts</dir><cachedir prefix="xdg">fontconfig</cachedir></fontconfig>\n`;
     writeFileSync(join(partial, 'fonts.conf'), config); // a machine without fonts still gets text on its screenshots
     renameSync(partial, folder);
@@ -114,7 +134,11 @@ function aptInstall(packages) {
 /** Opens a page and adds a PRF authenticator; returns what is wrong, or undefined. */
 async function probe({ executable, env }) {
   const profile = mkdtempSync(join(tmpdir(), 'stillvault-probe-'));
-  const child = spawn(executable, ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
+  const child = spawn(
+    executable,
+    ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', '--remote-debugging-port=0', `--user-data-dir=${profile}`, 'about:blank'],
+    { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] },
+  );
   const gone = new Promise((resolve) => child.once('close', resolve));
   try {
     const address = await debuggerAddress(child);
@@ -124,7 +148,9 @@ async function probe({ executable, env }) {
     const page = await browser.newPage();
     const session = await page.context().newCDPSession(page);
     await session.send('WebAuthn.enable');
-    await session.send('WebAuthn.addVirtualAuthenticator', { options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true, hasPrf: true } });
+    await session.send('WebAuthn.addVirtualAuthenticator', {
+      options: { protocol: 'ctap2', ctap2Version: 'ctap2_1', transport: 'internal', hasResidentKey: true, hasUserVerification: true, hasPrf: true },
+    });
     return (await page.evaluate('6 * 7')) === 42 ? undefined : 'it does not run scripts';
   } catch (error) {
     return error.message.split('\n').slice(0, 2).join(' ');

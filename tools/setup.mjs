@@ -24,8 +24,14 @@ class SetupError extends Error {
 
 async function main() {
   const major = Number(process.versions.node.split('.')[0]);
-  if (major < 20) throw new SetupError(`Node ${process.versions.node} is too old, Stillvault needs Node 20 or newer.`, 'Install it from https://nodejs.org or with your package manager, then repeat.');
-  const stamp = `${createHash('sha256').update(readFileSync(join(root, 'package-lock.json'))).digest('hex')} ${process.platform}-${process.arch} node${major}\n`;
+  if (major < 20)
+    throw new SetupError(
+      `Node ${process.versions.node} is too old, Stillvault needs Node 20 or newer.`,
+      'Install it from https://nodejs.org or with your package manager, then repeat.',
+    );
+  const stamp = `${createHash('sha256')
+    .update(readFileSync(join(root, 'package-lock.json')))
+    .digest('hex')} ${process.platform}-${process.arch} node${major}\n`;
   if (await ready(stamp)) return;
   const release = await takeLock();
   try {
