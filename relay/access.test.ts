@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { type OrgId, decode, encode, keyRevokeCodec, limits, paths, relayFailureCodec, sessionCodec, streamReadCodec } from '../protocol/wire.ts';
 import type { StreamId } from '../protocol/wire.ts';
-import { chain, connect, createKey, failureIn, open, outcome, post, randomBytes, randomId, signUp, startTestRelay, statement } from './test-world.ts';
+import { at, chain, connect, createKey, failureIn, open, outcome, post, randomBytes, randomId, signUp, startTestRelay, statement } from './test-world.ts';
 
 const hour = 3_600_000;
 
@@ -116,8 +116,7 @@ test("another org's session sees and changes nothing", async () => {
   const alice = await signUp(relay.url, await createKey());
   const mallory = await signUp(relay.url, await createKey());
   const stream = randomId<StreamId>();
-  const [first] = chain(stream, 1);
-  if (!first) throw new Error('no record');
+  const first = at(chain(stream, 1));
   await alice.append(first);
   expect(await mallory.readStream(stream)).toEqual({ head: { stream, seq: -1 }, records: [] });
   expect(outcome(await mallory.call(paths.keysRevoke, encode(keyRevokeCodec, { keyId: alice.key.keyId })))).toBe('E_RELAY_NOT_FOUND');
@@ -157,8 +156,7 @@ test('a join key reads, appends and posts, registers exactly one machine and end
   const join = await connect(relay.url, joinKey);
   expect(join.session.expiresAt).toBe(expiresAt);
   const [machine, second] = [await createKey(org), await createKey(org)];
-  const [enrol] = chain(randomId<StreamId>(), 1);
-  if (!enrol) throw new Error('no record');
+  const enrol = at(chain(randomId<StreamId>(), 1));
   expect(outcome(await join.append(enrol))).toBe(200);
   expect(outcome(await join.register(second, 'device'))).toBe('E_RELAY_FORBIDDEN');
   expect(outcome(await join.register(second, 'join', expiresAt))).toBe('E_RELAY_FORBIDDEN');

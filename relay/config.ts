@@ -88,6 +88,7 @@ export function relayOptionsFromEnv(
   const parsed = envSchema.safeParse(given);
   if (!parsed.success) throw new RelayConfigError(parsed.error.issues.map(describe).join('; '));
   const { HOST, PORT, DATA, PUBLIC_URL, SIGNUP, SIGNUP_TOKEN, SIGNUP_TOKEN_FILE, CONSOLE, LOG_LEVEL, PROXY_HOPS, DRAIN_MS } = parsed.data;
+  if (SIGNUP_TOKEN !== undefined && SIGNUP_TOKEN_FILE !== undefined) throw new RelayConfigError(`set one of ${prefix}SIGNUP_TOKEN and ${prefix}SIGNUP_TOKEN_FILE`);
   const token = SIGNUP_TOKEN ?? (SIGNUP_TOKEN_FILE === undefined ? undefined : readTextFile(SIGNUP_TOKEN_FILE).trim());
   const signUp = signUpOf(SIGNUP, token);
   const consoleDir = CONSOLE === 'off' ? undefined : defaults.consoleDir;
@@ -151,6 +152,7 @@ function signUpOf(kind: Env['SIGNUP'], token: string | undefined): SignUp | unde
     }
     return { kind: 'token', token };
   }
+  if (token !== undefined) throw new RelayConfigError(`a sign-up token counts only with ${prefix}SIGNUP=token`);
   return kind === undefined ? undefined : { kind };
 }
 
@@ -170,5 +172,5 @@ function originOf(url: string): string {
 }
 
 function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127\./.test(host);
+  return host === 'localhost' || host === '::1' || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -1,6 +1,6 @@
 // Live delivery (spec/08-relay.md §live): WebSocket subscriptions and held mail reads. A hint only, the polling calls are the truth.
 import type { ServerWebSocket, WebSocketHandler } from 'bun';
-import { type LiveHello, type MailboxId, type OrgId, type ReceivedMail, type StreamHead, decode, encode, liveEventCodec, liveHelloCodec } from '../protocol/wire.ts';
+import { type LiveHello, type MailboxId, type OrgId, type ReceivedMail, type StreamHead, decode, encode, limits, liveEventCodec, liveHelloCodec } from '../protocol/wire.ts';
 import { type Log, causeOf } from './log.ts';
 import { RelayError, failureOf } from './relay-error.ts';
 import { type RelaySession, type Sessions, tokenName } from './sessions.ts';
@@ -51,8 +51,8 @@ const helloWithinMs = 5_000;
 const helloBytes = 8_192;
 const heldReadsPerKey = 8;
 const replayPage = { mails: 64, bytes: 262_144 } as const;
-/** One mail of the largest size always fits, several pages of them do not pile up. */
-const backpressureBytes = 1_048_576;
+/** What the largest call posts fits once; a client that is further behind is closed and polls. */
+const backpressureBytes = limits.wireBytes + 1_048_576;
 
 interface Held {
   readonly session: RelaySession;

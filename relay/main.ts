@@ -19,6 +19,8 @@ export interface RelayDeps {
   readonly writeLog: (line: string) => void;
   /** Told at `/version`. */
   readonly version: string;
+  /** After this time a stop no longer waits for calls under way. */
+  readonly stopWithinMs: number;
 }
 export interface RunningRelay {
   /** Origin for clients: the public URL where one is set. */
@@ -30,7 +32,6 @@ export interface RunningRelay {
 
 const tickMs = 1_000;
 const sweepMs = 30_000;
-const stopWithinMs = 10_000;
 
 const world: RelayDeps = {
   now: Date.now,
@@ -38,11 +39,12 @@ const world: RelayDeps = {
   openStore: openSqliteStore,
   writeLog: (line) => void process.stdout.write(line),
   version: 'dev',
+  stopWithinMs: 10_000,
 };
 
 /** Throws RelayConfigError, or RelayError E_RELAY_STORE where the data directory or the port cannot be had. */
 export async function startRelay(options: RelayOptions, given: Partial<RelayDeps> = {}): Promise<RunningRelay> {
-  const { now, randomBytes, openStore, writeLog, version } = { ...world, ...given };
+  const { now, randomBytes, openStore, writeLog, version, stopWithinMs } = { ...world, ...given };
   const config = relayConfig(options);
   const { quotas } = config;
   const log = createLog(config.logLevel, now, writeLog);

@@ -1,6 +1,6 @@
 // HTTP and WebSocket of the relay (spec/08-relay.md §calls): size before parse, session before body, nothing thrown to the outside.
 import type { Server } from 'bun';
-import { type OrgId, encode, limits, paths, relayFailureCodec } from '../protocol/wire.ts';
+import { type OrgId, encode, paths, relayFailureCodec } from '../protocol/wire.ts';
 import { readBody } from './body.ts';
 import type { Live, LiveData } from './live.ts';
 import { type Log, causeOf } from './log.ts';

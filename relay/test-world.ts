@@ -109,6 +109,12 @@ function succeeded(answer: Answer): Uint8Array {
 }
 
 export const noHash: Hash = '0'.repeat(64) as Hash; // the `prev` of a first record
+/** The value at an index that the test knows to be there. */
+export function at<T>(values: readonly T[], index = 0): T {
+  const value = values[index];
+  if (value === undefined) throw new Error(`nothing at ${index}`);
+  return value;
+}
 /** Records that chain from the empty stream. */
 export function chain(stream: StreamId, length: number, bytes = 100): readonly StreamRecord[] {
   const records: StreamRecord[] = [];

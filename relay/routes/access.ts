@@ -5,7 +5,7 @@ import {
 } from '../../protocol/wire.ts';
 import type { SignUp } from '../config.ts';
 import { RelayError } from '../relay-error.ts';
-import { type OpenRoute, type RelayParts, type SessionRoute, nothing } from './call.ts';
+import { type OpenRoute, type SessionRoute, nothing } from './call.ts';
 
 /** Longer than a statement can be valid, past and future skew together. */
 const nonceLifeMs = 2 * limits.clockSkewMs;

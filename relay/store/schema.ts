@@ -24,5 +24,6 @@ export const migrations: readonly string[] = [
      size INTEGER NOT NULL, body BLOB NOT NULL, UNIQUE (org, id)
    ) STRICT;
    CREATE INDEX mails_by_box ON mails (org, mailbox, id, expires_at, size);
-   CREATE INDEX mails_by_expiry ON mails (expires_at);`,
+   CREATE INDEX mails_by_expiry ON mails (expires_at);
+   CREATE TABLE probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL) STRICT;`,
 ];

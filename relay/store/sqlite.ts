@@ -1,7 +1,7 @@
 // The embedded store (spec/08-relay.md §store): puts the parts together over one database.
+import { limits } from '../../protocol/wire.ts';
 import { type Committer, createCommitter } from './group-commit.ts';
 import { type OpenDatabase, openDatabase } from './open-sqlite.ts';
-import { migrations } from './schema.ts';
 import { createKeyTable } from './sqlite-keys.ts';
 import { createContentTables } from './sqlite-content.ts';
 import { createMailTable } from './sqlite-mail.ts';
@@ -27,6 +27,7 @@ export function createSqliteStore({ db, unlock }: OpenDatabase, quotas: StoreQuo
   const keys = createKeyTable(tables);
   const mail = createMailTable(tables);
   const alive = db.query('SELECT 1');
+  const room = db.query<null, [number]>('INSERT OR REPLACE INTO probe (id, room) VALUES (1, zeroblob(?))');
   return {
     ...keys,
     ...createContentTables(tables),
@@ -34,8 +35,8 @@ export function createSqliteStore({ db, unlock }: OpenDatabase, quotas: StoreQuo
     expire: (now, most) => committer.write(() => keys.expireKeys(now, most) + mail.expireMail(now, most)),
     probe: async () => {
       alive.get();
-      // Rewriting the version touches a page, so a full or read-only disk shows.
-      if (committer.broken) await committer.write(() => db.run(`PRAGMA user_version = ${migrations.length}`));
+      // After a failed write: is there room again for a record of the largest size?
+      if (committer.broken) await committer.write(() => room.run(2 * limits.recordBytes));
     },
     close: () => {
       committer.close();
