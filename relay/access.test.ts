@@ -18,7 +18,7 @@ test('a first device signs its org up and opens a session of one hour', async ()
   expect(outcome(await open(relay.url, await statement(key, relay.url, { signUp: true })))).toBe(200);
 });
 
-test('a statement that was used once is refused, also after a restart', async () => {
+test('INV-RELAY-NONCE a statement that was used once is refused, also after a restart', async () => {
   await using relay = await startTestRelay();
   const key = await createKey();
   const first = await statement(key, relay.url, { signUp: true });
@@ -30,7 +30,7 @@ test('a statement that was used once is refused, also after a restart', async ()
   expect(outcome(await open(again.url, first))).toBe('E_RELAY_AUTH');
 });
 
-test('one statement sent fifty times at once opens one session', async () => {
+test('INV-RELAY-NONCE one statement sent fifty times at once opens one session', async () => {
   await using relay = await startTestRelay();
   const key = await createKey();
   const once = await statement(key, relay.url, { signUp: true });
@@ -39,7 +39,7 @@ test('one statement sent fifty times at once opens one session', async () => {
   expect(outcomes.filter((code) => code === 'E_RELAY_AUTH')).toHaveLength(49);
 });
 
-test('a statement for another relay, from another time or with another content is refused', async () => {
+test('INV-RELAY-AUDIENCE a statement for another relay, from another time or with another content is refused', async () => {
   await using relay = await startTestRelay();
   const key = await createKey();
   await signUp(relay.url, key);
@@ -111,7 +111,7 @@ test('no call works without a session, with a made-up one, or with one that ende
   expect(outcome(await client.call(paths.read, body))).toBe('E_RELAY_AUTH');
 });
 
-test("another org's session sees and changes nothing", async () => {
+test("INV-RELAY-SCOPE another org's session sees and changes nothing", async () => {
   await using relay = await startTestRelay();
   const alice = await signUp(relay.url, await createKey());
   const mallory = await signUp(relay.url, await createKey());
@@ -125,7 +125,7 @@ test("another org's session sees and changes nothing", async () => {
   expect((await alice.readStream(stream)).records).toHaveLength(1);
 });
 
-test('a revoked key is out at once: its sessions end, it opens no new one and it cannot be registered again', async () => {
+test('INV-RELAY-REVOKED a revoked key is out at once: its sessions end, it opens no new one and it cannot be registered again', async () => {
   await using relay = await startTestRelay();
   const alice = await signUp(relay.url, await createKey());
   const stolen = await createKey(alice.key.org);
@@ -140,7 +140,7 @@ test('a revoked key is out at once: its sessions end, it opens no new one and it
   expect(outcome(await alice.call(paths.keysRevoke, encode(keyRevokeCodec, { keyId: alice.key.keyId })))).toBe('E_RELAY_FORBIDDEN');
 });
 
-test('a join key reads, appends and posts, registers exactly one machine and ends with its expiry', async () => {
+test('INV-RELAY-JOIN a join key reads, appends and posts, registers exactly one machine and ends with its expiry', async () => {
   await using relay = await startTestRelay();
   const alice = await signUp(relay.url, await createKey());
   const { org } = alice.key;
@@ -174,7 +174,7 @@ test('a join key reads, appends and posts, registers exactly one machine and end
   expect((await daemon.readStream(enrol.stream)).records).toHaveLength(1);
 });
 
-test('two machines raced in by one join key: one is registered', async () => {
+test('INV-RELAY-JOIN two machines raced in by one join key: one is registered', async () => {
   await using relay = await startTestRelay();
   const alice = await signUp(relay.url, await createKey());
   const joinKey = await createKey(alice.key.org);

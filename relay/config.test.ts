@@ -9,7 +9,14 @@ const fromEnv = (env: Record<string, string>, read = noFile): ReturnType<typeof 
   relayConfig(relayOptionsFromEnv(env, { dataDir: '/data', consoleDir: '/console' }, read));
 
 test('without settings: loopback, sign-up open, console on', () => {
-  expect(fromEnv({ HOME: '/home', STILLVAULT_OTHER: 'x' })).toMatchObject({ host: '127.0.0.1', port: 8460, dataDir: '/data', consoleDir: '/console', signUp: { kind: 'open' }, logLevel: 'info' });
+  expect(fromEnv({ HOME: '/home', STILLVAULT_OTHER: 'x' })).toMatchObject({
+    host: '127.0.0.1',
+    port: 8460,
+    dataDir: '/data',
+    consoleDir: '/console',
+    signUp: { kind: 'open' },
+    logLevel: 'info',
+  });
 });
 
 test('a relay that strangers reach signs nobody up unless told so', () => {
@@ -20,12 +27,30 @@ test('a relay that strangers reach signs nobody up unless told so', () => {
 
 test('every setting arrives', () => {
   const config = fromEnv({
-    STILLVAULT_RELAY_HOST: '::1', STILLVAULT_RELAY_PORT: '0', STILLVAULT_RELAY_DATA: '/elsewhere', STILLVAULT_RELAY_PUBLIC_URL: 'https://Relay.Example:443/', STILLVAULT_RELAY_SIGNUP: 'closed',
-    STILLVAULT_RELAY_CONSOLE: 'off', STILLVAULT_RELAY_LOG_LEVEL: 'warn', STILLVAULT_RELAY_PROXY_HOPS: '1', STILLVAULT_RELAY_DRAIN_MS: '5000', STILLVAULT_RELAY_ORG_BYTES: '7',
-    STILLVAULT_RELAY_ORG_RECORDS: '8', STILLVAULT_RELAY_ORG_MAILS: '9', STILLVAULT_RELAY_KEY_RATE: '10', STILLVAULT_RELAY_ADDRESS_RATE: '11',
+    STILLVAULT_RELAY_HOST: '::1',
+    STILLVAULT_RELAY_PORT: '0',
+    STILLVAULT_RELAY_DATA: '/elsewhere',
+    STILLVAULT_RELAY_PUBLIC_URL: 'https://Relay.Example:443/',
+    STILLVAULT_RELAY_SIGNUP: 'closed',
+    STILLVAULT_RELAY_CONSOLE: 'off',
+    STILLVAULT_RELAY_LOG_LEVEL: 'warn',
+    STILLVAULT_RELAY_PROXY_HOPS: '1',
+    STILLVAULT_RELAY_DRAIN_MS: '5000',
+    STILLVAULT_RELAY_ORG_BYTES: '7',
+    STILLVAULT_RELAY_ORG_RECORDS: '8',
+    STILLVAULT_RELAY_ORG_MAILS: '9',
+    STILLVAULT_RELAY_KEY_RATE: '10',
+    STILLVAULT_RELAY_ADDRESS_RATE: '11',
   });
   expect(config).toMatchObject({
-    host: '::1', port: 0, dataDir: '/elsewhere', publicUrl: 'https://relay.example', signUp: { kind: 'closed' }, logLevel: 'warn', proxyHops: 1, drainMs: 5_000,
+    host: '::1',
+    port: 0,
+    dataDir: '/elsewhere',
+    publicUrl: 'https://relay.example',
+    signUp: { kind: 'closed' },
+    logLevel: 'warn',
+    proxyHops: 1,
+    drainMs: 5_000,
     quotas: { orgBytes: 7, orgRecords: 8, orgMails: 9, keyRate: 10, keyBurst: 100, addressRate: 11, addressBurst: 220 },
   });
   expect(config.consoleDir).toBeUndefined();
@@ -34,7 +59,10 @@ test('every setting arrives', () => {
 test('a sign-up token comes from the environment or from a file', () => {
   const token = 'a token of some length';
   expect(fromEnv({ STILLVAULT_RELAY_SIGNUP_TOKEN: token }).signUp).toEqual({ kind: 'token', token });
-  expect(fromEnv({ STILLVAULT_RELAY_SIGNUP: 'token', STILLVAULT_RELAY_SIGNUP_TOKEN_FILE: '/token' }, () => `${token}\n`).signUp).toEqual({ kind: 'token', token });
+  expect(fromEnv({ STILLVAULT_RELAY_SIGNUP: 'token', STILLVAULT_RELAY_SIGNUP_TOKEN_FILE: '/token' }, () => `${token}\n`).signUp).toEqual({
+    kind: 'token',
+    token,
+  });
 });
 
 test.each([

@@ -88,7 +88,8 @@ export function relayOptionsFromEnv(
   const parsed = envSchema.safeParse(given);
   if (!parsed.success) throw new RelayConfigError(parsed.error.issues.map(describe).join('; '));
   const { HOST, PORT, DATA, PUBLIC_URL, SIGNUP, SIGNUP_TOKEN, SIGNUP_TOKEN_FILE, CONSOLE, LOG_LEVEL, PROXY_HOPS, DRAIN_MS } = parsed.data;
-  if (SIGNUP_TOKEN !== undefined && SIGNUP_TOKEN_FILE !== undefined) throw new RelayConfigError(`set one of ${prefix}SIGNUP_TOKEN and ${prefix}SIGNUP_TOKEN_FILE`);
+  if (SIGNUP_TOKEN !== undefined && SIGNUP_TOKEN_FILE !== undefined)
+    throw new RelayConfigError(`set one of ${prefix}SIGNUP_TOKEN and ${prefix}SIGNUP_TOKEN_FILE`);
   const token = SIGNUP_TOKEN ?? (SIGNUP_TOKEN_FILE === undefined ? undefined : readTextFile(SIGNUP_TOKEN_FILE).trim());
   const signUp = signUpOf(SIGNUP, token);
   const consoleDir = CONSOLE === 'off' ? undefined : defaults.consoleDir;
@@ -164,7 +165,8 @@ function describe(issue: z.core.$ZodIssue): string {
 
 function originOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  const plain = parsed !== undefined && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '' && parsed.username === '' && parsed.password === '';
+  const plain =
+    parsed !== undefined && parsed.pathname === '/' && parsed.search === '' && parsed.hash === '' && parsed.username === '' && parsed.password === '';
   if (!plain || (parsed.protocol !== 'https:' && parsed.protocol !== 'http:')) {
     throw new RelayConfigError('the public URL must be an origin such as https://relay.example, without a path');
   }

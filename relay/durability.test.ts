@@ -1,6 +1,18 @@
 // Acknowledged means durable: a relay in its own process is killed with SIGKILL, or its disk ends (spec/08-relay.md §store).
 import { expect, test } from 'bun:test';
-import { type Hash, type MailboxId, type StreamId, blobHash, blobNamesCodec, blobPutCodec, blobsCodec, decode, encode, limits, paths } from '../protocol/wire.ts';
+import {
+  type Hash,
+  type MailboxId,
+  type StreamId,
+  blobHash,
+  blobNamesCodec,
+  blobPutCodec,
+  blobsCodec,
+  decode,
+  encode,
+  limits,
+  paths,
+} from '../protocol/wire.ts';
 import { type TestClient, at, chain, connect, createKey, failureIn, noHash, outcome, randomBytes, randomId, signUp, temporaryDir } from './test-world.ts';
 
 interface Child extends AsyncDisposable {
@@ -27,7 +39,7 @@ async function startChild(dataDir: string, port = 0, most?: number): Promise<Chi
 
 async function readAllMail(client: TestClient, mailbox: MailboxId): Promise<readonly number[]> {
   const ids: number[] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ;) {
     const page = await client.readMail({ mailboxes: [mailbox], after });
     if (page.mails.length === 0) return ids;
     ids.push(...page.mails.map((mail) => mail.id));
@@ -35,7 +47,7 @@ async function readAllMail(client: TestClient, mailbox: MailboxId): Promise<read
   }
 }
 
-test('every write that was acknowledged before SIGKILL is there after it, and nothing is half there', async () => {
+test('INV-RELAY-DURABLE every write that was acknowledged before SIGKILL is there after it, and nothing is half there', async () => {
   using dir = temporaryDir();
   const key = await createKey();
   const mailbox = randomId<MailboxId>();
@@ -81,7 +93,7 @@ test('every write that was acknowledged before SIGKILL is there after it, and no
   expect(acknowledged.mails.length).toBeGreaterThan(150);
 }, 30_000);
 
-test('a disk that is full: 503 E_RELAY_STORE and not ready, reads go on, nothing acknowledged is lost', async () => {
+test('INV-RELAY-STORE a disk that is full: 503 E_RELAY_STORE and not ready, reads go on, nothing acknowledged is lost', async () => {
   using dir = temporaryDir();
   const key = await createKey();
   const stream = randomId<StreamId>();

@@ -15,7 +15,14 @@ export interface Housekeeping {
 /** One transaction of a sweep: short enough that calls do not notice. */
 const rowsAtOnce = 500;
 
-export function createHousekeeping(deps: { readonly store: Store; readonly sessions: Sessions; readonly live: Live; readonly buckets: readonly Buckets[]; readonly now: () => number; readonly log: Log }): Housekeeping {
+export function createHousekeeping(deps: {
+  readonly store: Store;
+  readonly sessions: Sessions;
+  readonly live: Live;
+  readonly buckets: readonly Buckets[];
+  readonly now: () => number;
+  readonly log: Log;
+}): Housekeeping {
   return {
     tick: () => deps.live.sweep(),
     sweep: async () => {

@@ -2,12 +2,35 @@
 import { expect, test } from 'bun:test';
 import fc from 'fast-check';
 import {
-  type Hash, type MailboxId, type StreamId, blobNamesCodec, blobPutCodec, encode, keyRegisterCodec, keyRevokeCodec, liveHelloCodec, mailPostCodec, mailReadCodec, paths, sessionOpenCodec,
-  streamReadCodec, streamRecordCodec,
+  type Hash,
+  type MailboxId,
+  type StreamId,
+  blobNamesCodec,
+  blobPutCodec,
+  encode,
+  keyRegisterCodec,
+  keyRevokeCodec,
+  liveHelloCodec,
+  mailPostCodec,
+  mailReadCodec,
+  paths,
+  sessionOpenCodec,
+  streamReadCodec,
+  streamRecordCodec,
 } from '../protocol/wire.ts';
 import { type TestRelay, at, chain, createKey, failureIn, post, randomBytes, randomId, signUp, startTestRelay, statement } from './test-world.ts';
 
-const calls: readonly string[] = [paths.session, paths.keys, paths.keysRevoke, paths.append, paths.read, paths.blobs, paths.blobsGet, paths.mail, paths.mailRead];
+const calls: readonly string[] = [
+  paths.session,
+  paths.keys,
+  paths.keysRevoke,
+  paths.append,
+  paths.read,
+  paths.blobs,
+  paths.blobsGet,
+  paths.mail,
+  paths.mailRead,
+];
 const runs = 60;
 
 /** One valid frame for each path, to be damaged. */
@@ -37,7 +60,7 @@ function expectHealthy(relay: TestRelay): void {
   expect(relay.log.filter((line) => line.includes('"error"'))).toEqual([]);
 }
 
-test('random bytes to every path', async () => {
+test('INV-RELAY-CODED random bytes to every path', async () => {
   await using relay = await startTestRelay({ quotas: { keyRate: 1e6, keyBurst: 1e6 } });
   const { session } = await signUp(relay.url, await createKey());
   const bytes = fc.uint8Array({ maxLength: 300 });
@@ -50,11 +73,16 @@ test('random bytes to every path', async () => {
   expectHealthy(relay);
 });
 
-test('valid frames with bytes changed, cut off, inserted or repeated', async () => {
+test('INV-RELAY-CODED valid frames with bytes changed, cut off, inserted or repeated', async () => {
   await using relay = await startTestRelay({ quotas: { keyRate: 1e6, keyBurst: 1e6 } });
   const { session } = await signUp(relay.url, await createKey());
   const frames = await validFrames(relay);
-  const damage = fc.record({ path: fc.constantFrom(...calls), where: fc.nat(1_000), byte: fc.nat(255), kind: fc.constantFrom('set', 'cut', 'insert', 'repeat') });
+  const damage = fc.record({
+    path: fc.constantFrom(...calls),
+    where: fc.nat(1_000),
+    byte: fc.nat(255),
+    kind: fc.constantFrom('set', 'cut', 'insert', 'repeat'),
+  });
   await fc.assert(
     fc.asyncProperty(damage, async ({ path, where, byte, kind }) => {
       const frame = frames.get(path) ?? new Uint8Array(0);
@@ -94,12 +122,17 @@ test('lengths, depths and counts that lie reserve nothing and are refused', asyn
 test('any bearer, any header, any path', async () => {
   await using relay = await startTestRelay();
   await fc.assert(
-    fc.asyncProperty(fc.string({ maxLength: 60 }), fc.webPath(), fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD'), async (bearer, path, method) => {
-      const authorization = `Bearer ${Buffer.from(bearer).toString('base64')}`;
-      const response = await fetch(relay.url + path, { method, headers: { authorization } });
-      await response.bytes();
-      expect(response.status).toBeOneOf([200, 204, 400, 401, 404]);
-    }),
+    fc.asyncProperty(
+      fc.string({ maxLength: 60 }),
+      fc.webPath(),
+      fc.constantFrom('GET', 'POST', 'PUT', 'DELETE', 'OPTIONS', 'HEAD'),
+      async (bearer, path, method) => {
+        const authorization = `Bearer ${Buffer.from(bearer).toString('base64')}`;
+        const response = await fetch(relay.url + path, { method, headers: { authorization } });
+        await response.bytes();
+        expect(response.status).toBeOneOf([200, 204, 400, 401, 404]);
+      },
+    ),
     { numRuns: runs },
   );
   expectHealthy(relay);

@@ -1,6 +1,18 @@
 // Live delivery over real WebSockets (spec/08-relay.md §live).
 import { expect, test } from 'bun:test';
-import { type LiveEvent, type LiveHello, type MailboxId, type StreamId, decode, encode, keyRevokeCodec, limits, liveEventCodec, liveHelloCodec, paths } from '../protocol/wire.ts';
+import {
+  type LiveEvent,
+  type LiveHello,
+  type MailboxId,
+  type StreamId,
+  decode,
+  encode,
+  keyRevokeCodec,
+  limits,
+  liveEventCodec,
+  liveHelloCodec,
+  paths,
+} from '../protocol/wire.ts';
 import { type TestClient, at, chain, connect, createKey, randomBytes, randomId, signUp, startTestRelay } from './test-world.ts';
 
 /** A socket whose events and end can be awaited one by one. */
@@ -41,7 +53,7 @@ async function listen(url: string, client: TestClient): Promise<Listener> {
   };
 }
 
-test('mail and heads reach their subscribers, in order, and nobody else', async () => {
+test('INV-RELAY-SCOPE mail and heads reach their subscribers, in order, and nobody else', async () => {
   await using relay = await startTestRelay();
   const [alice, mallory] = [await signUp(relay.url, await createKey()), await signUp(relay.url, await createKey())];
   const [mailbox, stream] = [randomId<MailboxId>(), randomId<StreamId>()];
@@ -133,7 +145,7 @@ test('the socket of a revoked key, and of a session that ended, is closed', asyn
   expect(await mine.closed).toBe('4401 E_RELAY_AUTH');
 });
 
-test('a client that does not read is closed and costs a bounded buffer; others are served', async () => {
+test('INV-RELAY-LIVE a client that does not read is closed and costs a bounded buffer; others are served', async () => {
   await using relay = await startTestRelay();
   const client = await signUp(relay.url, await createKey());
   const mailbox = randomId<MailboxId>();
@@ -166,7 +178,11 @@ test('more sockets than an org may have are closed', async () => {
 });
 
 /** A WebSocket by hand that subscribes and then does not read until it is told to. */
-async function rawSubscription(url: string, client: TestClient, mailbox: MailboxId): Promise<{ readonly closed: Promise<void>; readonly resume: () => void; readonly received: () => number }> {
+async function rawSubscription(
+  url: string,
+  client: TestClient,
+  mailbox: MailboxId,
+): Promise<{ readonly closed: Promise<void>; readonly resume: () => void; readonly received: () => number }> {
   const { hostname, port } = new URL(url);
   const { promise: closed, resolve: close } = Promise.withResolvers<void>();
   const { promise: ready, resolve: isReady } = Promise.withResolvers<void>();
@@ -189,7 +205,9 @@ async function rawSubscription(url: string, client: TestClient, mailbox: Mailbox
       error: () => close(),
     },
   });
-  socket.write(`GET ${paths.live} HTTP/1.1\r\nhost: ${hostname}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${Buffer.from(randomBytes(16)).toString('base64')}\r\n\r\n`);
+  socket.write(
+    `GET ${paths.live} HTTP/1.1\r\nhost: ${hostname}\r\nconnection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: ${Buffer.from(randomBytes(16)).toString('base64')}\r\n\r\n`,
+  );
   await ready;
   return { closed, resume: () => socket.resume(), received: () => received };
 }

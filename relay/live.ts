@@ -1,6 +1,17 @@
 // Live delivery (spec/08-relay.md §live): WebSocket subscriptions and held mail reads. A hint only, the polling calls are the truth.
 import type { ServerWebSocket, WebSocketHandler } from 'bun';
-import { type LiveHello, type MailboxId, type OrgId, type ReceivedMail, type StreamHead, decode, encode, limits, liveEventCodec, liveHelloCodec } from '../protocol/wire.ts';
+import {
+  type LiveHello,
+  type MailboxId,
+  type OrgId,
+  type ReceivedMail,
+  type StreamHead,
+  decode,
+  encode,
+  limits,
+  liveEventCodec,
+  liveHelloCodec,
+} from '../protocol/wire.ts';
 import { type Log, causeOf } from './log.ts';
 import { RelayError, failureOf } from './relay-error.ts';
 import { type RelaySession, type Sessions, tokenName } from './sessions.ts';
@@ -86,7 +97,7 @@ export function createLive({ store, sessions, now, orgSockets, charge, log }: Li
 
   // Sends what came after `after`, page by page at the client's pace. Answers the last id sent, or undefined where this hello no longer counts.
   const replay = async (ws: Socket, session: RelaySession, { mailboxes }: LiveHello, after: number, turn: number): Promise<number | undefined> => {
-    for (let last = after; ; ) {
+    for (let last = after; ;) {
       const mails = await store.readMail(session.org, mailboxes, last, replayPage.mails, now(), replayPage.bytes);
       if (ws.readyState !== WebSocket.OPEN || ws.data.turn !== turn || !sessions.isLive(session)) return undefined;
       for (const mail of mails) ws.sendBinary(encode(liveEventCodec, { mail }));
@@ -165,7 +176,8 @@ export function createLive({ store, sessions, now, orgSockets, charge, log }: Li
       if (event) for (const ws of waiting) ws.sendBinary(event);
     },
     awaitMail: (session, mailboxes, waitMs, signal) => {
-      if (heldPerKey.of(session.bucket) >= heldReadsPerKey) throw new RelayError('E_RELAY_RATE', 'too many reads of this key wait already', { retryAfterMs: 1_000 });
+      if (heldPerKey.of(session.bucket) >= heldReadsPerKey)
+        throw new RelayError('E_RELAY_RATE', 'too many reads of this key wait already', { retryAfterMs: 1_000 });
       const { promise: came, resolve } = Promise.withResolvers<void>();
       const wake = (): void => resolve();
       const read: Held = { session, wake };

@@ -1,6 +1,6 @@
 // Rates and quotas, each at its bound and one past it (spec/08-relay.md §limits).
 import { expect, test } from 'bun:test';
-import { type MailboxId, type StreamId, encode, paths, streamReadCodec } from '../protocol/wire.ts';
+import { type MailboxId, type StreamId, encode, mailReadCodec, paths, streamReadCodec } from '../protocol/wire.ts';
 import { addressName, createBuckets } from './quota.ts';
 import { chain, connect, createKey, failureIn, open, outcome, post, randomBytes, randomId, signUp, startTestRelay, statement } from './test-world.ts';
 
@@ -89,4 +89,22 @@ test('one key holds at most eight reads', async () => {
   await expect(client.readMail({ mailboxes: [mailbox], waitMs: 25_000 })).rejects.toThrow('E_RELAY_RATE');
   await client.postMail({ mailbox, body: randomBytes(1), ttlS: 60 });
   expect((await Promise.all(held)).map((page) => page.next)).toEqual(Array.from({ length: 8 }, () => 1));
+});
+
+test('held reads whose callers left are given back', async () => {
+  await using relay = await startTestRelay();
+  const client = await signUp(relay.url, await createKey());
+  const mailbox = randomId<MailboxId>();
+  const body = new Uint8Array(encode(mailReadCodec, { mailboxes: [mailbox], after: 0, limit: 1, waitMs: 25_000 }));
+  const headers = { 'content-type': 'application/cbor', authorization: `Bearer ${Buffer.from(client.session.token).toString('base64url')}` };
+  const leaving = new AbortController();
+  const left = Array.from({ length: 8 }, () =>
+    fetch(relay.url + paths.mailRead, { method: 'POST', headers, body, signal: leaving.signal }).catch(() => 'left'),
+  );
+  await client.readMail({ mailboxes: [mailbox] });
+  leaving.abort();
+  expect(await Promise.all(left)).toEqual(Array.from({ length: 8 }, () => 'left'));
+  // The relay learns of it with the next turns of its loop.
+  let again = client.readMail({ mailboxes: [mailbox], waitMs: 1 });
+  while ((await again.catch(() => undefined)) === undefined) again = client.readMail({ mailboxes: [mailbox], waitMs: 1 });
 });

@@ -2,11 +2,25 @@
 import { expect, test } from 'bun:test';
 import { connect as connectSocket } from 'node:net';
 import {
-  type Hash, type MailboxId, type StreamId, blobHash, blobNamesCodec, blobPutCodec, blobsCodec, decode, encode, keyRevokeCodec, limits, mailPostCodec, paths, streamReadCodec, streamRecordCodec,
+  type Hash,
+  type MailboxId,
+  type StreamId,
+  blobHash,
+  blobNamesCodec,
+  blobPutCodec,
+  blobsCodec,
+  decode,
+  encode,
+  keyRevokeCodec,
+  limits,
+  mailPostCodec,
+  paths,
+  streamReadCodec,
+  streamRecordCodec,
 } from '../protocol/wire.ts';
 import { at, chain, connect, createKey, failureIn, headIn, noHash, outcome, post, randomBytes, randomId, signUp, startTestRelay } from './test-world.ts';
 
-test('records are appended, acknowledged again, refused with the head, and read back', async () => {
+test('INV-RELAY-CAS records are appended, acknowledged again, refused with the head, and read back', async () => {
   await using relay = await startTestRelay();
   const client = await signUp(relay.url, await createKey());
   const stream = randomId<StreamId>();
@@ -14,11 +28,15 @@ test('records are appended, acknowledged again, refused with the head, and read 
   for (const record of records) expect(headIn(await client.append(record))).toEqual({ stream, seq: record.seq, eh: record.eh });
   expect(headIn(await client.append(at(records)))).toEqual({ stream, seq: 0, eh: at(records).eh });
   const refused = await client.append({ ...at(records), eh: randomId<Hash>() });
-  expect([refused.status, failureIn(refused).code, failureIn(refused).head]).toEqual([409, 'E_RELAY_CONFLICT', { stream, seq: 2, eh: records[2]?.eh ?? noHash }]);
+  expect([refused.status, failureIn(refused).code, failureIn(refused).head]).toEqual([
+    409,
+    'E_RELAY_CONFLICT',
+    { stream, seq: 2, eh: records[2]?.eh ?? noHash },
+  ]);
   expect((await client.readStream(stream)).records).toEqual(records);
 });
 
-test('fifty devices append to one place at once: exactly one wins, the others get its head', async () => {
+test('INV-RELAY-CAS fifty devices append to one place at once: exactly one wins, the others get its head', async () => {
   await using relay = await startTestRelay();
   const owner = await signUp(relay.url, await createKey());
   const second = await createKey(owner.key.org);
@@ -72,7 +90,7 @@ test('a held read answers when mail comes, and empty when none does', async () =
   expect(page).toMatchObject({ next: 1, mails: [{ id: 1, mailbox, body }] });
 });
 
-test('a held read ends with the key that asked', async () => {
+test('INV-RELAY-REVOKED a held read ends with the key that asked', async () => {
   await using relay = await startTestRelay();
   const owner = await signUp(relay.url, await createKey());
   const device = await createKey(owner.key.org);
@@ -84,7 +102,7 @@ test('a held read ends with the key that asked', async () => {
   await expect(reading).rejects.toThrow('E_RELAY_AUTH');
 });
 
-test('a body is refused by its announced size, and by its counted size where none is announced, before it is read', async () => {
+test('INV-RELAY-SIZE a body is refused by its announced size, and by its counted size where none is announced, before it is read', async () => {
   await using relay = await startTestRelay();
   const client = await signUp(relay.url, await createKey());
   const token = `authorization: Bearer ${Buffer.from(client.session.token).toString('base64url')}\r\n`;
@@ -121,12 +139,17 @@ test('wrong method, wrong type, no such path, text instead of CBOR: coded', asyn
   expect(outcome(await post(relay.url, '/v1/nothing', body, client.session.token))).toBe('E_RELAY_NOT_FOUND');
   expect(outcome(await post(relay.url, paths.live, body, client.session.token))).toBe('E_RELAY_REQUEST');
   expect(outcome(await client.call(paths.read, new TextEncoder().encode('{"stream":1}')))).toBe('E_RELAY_REQUEST');
-  expect(outcome(await client.call(paths.mail, encode(mailPostCodec, { mails: [{ mailbox: randomId<MailboxId>(), body: randomBytes(1), ttlS: 1 }] }).slice(0, -1)))).toBe('E_RELAY_REQUEST');
+  expect(
+    outcome(await client.call(paths.mail, encode(mailPostCodec, { mails: [{ mailbox: randomId<MailboxId>(), body: randomBytes(1), ttlS: 1 }] }).slice(0, -1))),
+  ).toBe('E_RELAY_REQUEST');
 });
 
 test('any origin may call, without cookies', async () => {
   await using relay = await startTestRelay();
-  const preflight = await fetch(relay.url + paths.session, { method: 'OPTIONS', headers: { origin: 'https://console.example', 'access-control-request-method': 'POST' } });
+  const preflight = await fetch(relay.url + paths.session, {
+    method: 'OPTIONS',
+    headers: { origin: 'https://console.example', 'access-control-request-method': 'POST' },
+  });
   expect(preflight.status).toBe(204);
   expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
   expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization, content-type');
@@ -142,7 +165,7 @@ test('livez, readyz and version answer without a session', async () => {
   expect(await (await fetch(`${relay.url}/version`)).json()).toEqual({ name: 'stillvault-relay', version: '1.2.3', protocol: 1 });
 });
 
-test('the log has one line per call, and no content, token, address or whole id', async () => {
+test('INV-RELAY-LOG the log has one line per call, and no content, token, address or whole id', async () => {
   await using relay = await startTestRelay();
   const client = await signUp(relay.url, await createKey());
   const record = at(chain(randomId<StreamId>(), 1));
@@ -155,7 +178,15 @@ test('the log has one line per call, and no content, token, address or whole id'
     { path: 'other', status: 404, code: 'E_RELAY_NOT_FOUND' },
   ]);
   const text = relay.log.join('');
-  for (const hidden of [client.key.org, client.key.keyId, record.stream, record.eh, Buffer.from(client.session.token).toString('base64url'), 'secret', '127.0.0.1"']) {
+  for (const hidden of [
+    client.key.org,
+    client.key.keyId,
+    record.stream,
+    record.eh,
+    Buffer.from(client.session.token).toString('base64url'),
+    'secret',
+    '127.0.0.1"',
+  ]) {
     expect(text).not.toContain(hidden);
   }
 });

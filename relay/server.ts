@@ -162,7 +162,12 @@ function addressOf({ config }: ServerDeps, request: Request, server: RelayServer
 const cbor = 'application/cbor';
 // Tokens travel in a header and never in a cookie, so any origin may call: the console can come from anywhere.
 const corsHeaders = { 'access-control-allow-origin': '*', 'access-control-expose-headers': 'retry-after' } as const;
-const preflightHeaders = { ...corsHeaders, 'access-control-allow-methods': 'POST', 'access-control-allow-headers': 'authorization, content-type', 'access-control-max-age': '86400' };
+const preflightHeaders = {
+  ...corsHeaders,
+  'access-control-allow-methods': 'POST',
+  'access-control-allow-headers': 'authorization, content-type',
+  'access-control-max-age': '86400',
+};
 const answerHeaders = { ...corsHeaders, 'content-type': cbor, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
 
 function succeeded(body: Uint8Array, trace: Trace): Response {

@@ -27,8 +27,12 @@ test('every answer carries the policy; hashed names are kept for good, others as
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' http://127.0.0.1:* http://localhost:* ws://127.0.0.1:* ws://localhost:* https: wss:; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
   );
   expect(index?.headers.toJSON()).toMatchObject({
-    'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer',
-    'cross-origin-opener-policy': 'same-origin', 'cross-origin-resource-policy': 'same-origin',
+    'content-type': 'text/html; charset=utf-8',
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'cross-origin-opener-policy': 'same-origin',
+    'cross-origin-resource-policy': 'same-origin',
   });
   expect(get('/assets/main-abcdef12.js')?.headers.get('cache-control')).toContain('immutable');
   expect(get('/service-worker.js')?.headers.get('cache-control')).toBe('no-cache');
@@ -60,7 +64,18 @@ test('no path leads out of the directory: not dots, not encodings, not links', a
       });
     });
   expect(await status('/')).toBe('200');
-  for (const path of ['/../outside.txt', '/assets/../../outside.txt', '/%2e%2e/outside.txt', '/..%2foutside.txt', '/..\\outside.txt', '//etc/passwd', '/link.txt', '/up/outside.txt', '/assets', '/index.html%00']) {
+  for (const path of [
+    '/../outside.txt',
+    '/assets/../../outside.txt',
+    '/%2e%2e/outside.txt',
+    '/..%2foutside.txt',
+    '/..\\outside.txt',
+    '//etc/passwd',
+    '/link.txt',
+    '/up/outside.txt',
+    '/assets',
+    '/index.html%00',
+  ]) {
     expect(await status(path)).toBeOneOf(['404', '400']);
   }
 });

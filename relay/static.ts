@@ -10,7 +10,15 @@ export interface StaticOptions {
 /** Answers a GET or HEAD for a known file; undefined for everything else. */
 export type StaticFiles = (request: Request) => Response | undefined;
 
-export const relayConnectSrc: readonly string[] = ["'self'", 'http://127.0.0.1:*', 'http://localhost:*', 'ws://127.0.0.1:*', 'ws://localhost:*', 'https:', 'wss:'];
+export const relayConnectSrc: readonly string[] = [
+  "'self'",
+  'http://127.0.0.1:*',
+  'http://localhost:*',
+  'ws://127.0.0.1:*',
+  'ws://localhost:*',
+  'https:',
+  'wss:',
+];
 
 const types: Readonly<Record<string, string>> = {
   '.html': 'text/html; charset=utf-8',
@@ -55,8 +63,17 @@ export function serveStatic(dir: string, { connectSrc }: StaticOptions): StaticF
 /** The same for every page; the console loads nothing from elsewhere and no page may frame it. */
 export function securityHeaders(connectSrc: readonly string[]): Readonly<Record<string, string>> {
   const policy = [
-    "default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", `connect-src ${connectSrc.join(' ')}`, "manifest-src 'self'", "worker-src 'self'",
-    "base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'", "require-trusted-types-for 'script'",
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    `connect-src ${connectSrc.join(' ')}`,
+    "manifest-src 'self'",
+    "worker-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
   ];
   return {
     'content-security-policy': policy.join('; '),
@@ -64,7 +81,8 @@ export function securityHeaders(connectSrc: readonly string[]): Readonly<Record<
     'referrer-policy': 'no-referrer',
     'cross-origin-opener-policy': 'same-origin',
     'cross-origin-resource-policy': 'same-origin',
-    'permissions-policy': 'camera=(self), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)',
+    'permissions-policy':
+      'camera=(self), geolocation=(), microphone=(), payment=(), usb=(), publickey-credentials-create=(self), publickey-credentials-get=(self)',
   };
 }
 

@@ -3,9 +3,34 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
-  type Grade, type KeyId, type Mail, type MailboxId, type OrgId, type RelayFailure, type Session, type SessionOpen, type StreamId, type StreamRecord,
-  decode, encode, keyIdOf, keyRegisterCodec, limits, mailPageCodec, mailPostCodec, mailPostedCodec, mailReadCodec, paths, relayFailureCodec, sessionCodec, sessionOpenCodec,
-  sessionStatement, streamHeadCodec, streamPageCodec, streamReadCodec, streamRecordCodec,
+  type Grade,
+  type KeyId,
+  type Mail,
+  type MailboxId,
+  type OrgId,
+  type RelayFailure,
+  type Session,
+  type SessionOpen,
+  type StreamId,
+  type StreamRecord,
+  decode,
+  encode,
+  keyIdOf,
+  keyRegisterCodec,
+  limits,
+  mailPageCodec,
+  mailPostCodec,
+  mailPostedCodec,
+  mailReadCodec,
+  paths,
+  relayFailureCodec,
+  sessionCodec,
+  sessionOpenCodec,
+  sessionStatement,
+  streamHeadCodec,
+  streamPageCodec,
+  streamReadCodec,
+  streamRecordCodec,
 } from '../protocol/wire.ts';
 import type { Hash, MailPage, MailRead, StreamHead, StreamPage } from '../protocol/wire.ts';
 import type { RelayOptions } from './config.ts';
@@ -47,7 +72,11 @@ export async function statement(key: TestKey, audience: string, changes: Partial
 
 export async function post(url: string, path: string, body: Uint8Array, token?: Uint8Array, headers: Record<string, string> = {}): Promise<Answer> {
   const authorization: Record<string, string> = token === undefined ? {} : { authorization: `Bearer ${Buffer.from(token).toString('base64url')}` };
-  const response = await fetch(url + path, { method: 'POST', body: new Uint8Array(body), headers: { 'content-type': 'application/cbor', ...authorization, ...headers } });
+  const response = await fetch(url + path, {
+    method: 'POST',
+    body: new Uint8Array(body),
+    headers: { 'content-type': 'application/cbor', ...authorization, ...headers },
+  });
   return { status: response.status, body: await response.bytes(), headers: response.headers };
 }
 
@@ -84,7 +113,8 @@ export async function connect(url: string, key: TestKey, changes: Partial<Sessio
     key,
     session,
     call,
-    register: ({ publicKey }, grade, expiresAt) => call(paths.keys, encode(keyRegisterCodec, { publicKey, grade, ...(expiresAt === undefined ? {} : { expiresAt }) })),
+    register: ({ publicKey }, grade, expiresAt) =>
+      call(paths.keys, encode(keyRegisterCodec, { publicKey, grade, ...(expiresAt === undefined ? {} : { expiresAt }) })),
     append: (record) => call(paths.append, encode(streamRecordCodec, record)),
     readStream: async (stream, from = 0, limit = 500) =>
       decode(streamPageCodec, succeeded(await call(paths.read, encode(streamReadCodec, { stream, from, limit }))), limits.wireBytes),
@@ -139,7 +169,10 @@ export async function startTestRelay(options: Partial<RelayOptions> = {}, deps: 
   const log: string[] = [];
   let ahead = 0;
   const quotas = { addressRate: 10_000, addressBurst: 10_000, ...options.quotas };
-  const relay = await startRelay({ port: 0, dataDir: dir.path, ...options, quotas }, { now: () => Date.now() + ahead, writeLog: (line) => void log.push(line), ...deps });
+  const relay = await startRelay(
+    { port: 0, dataDir: dir.path, ...options, quotas },
+    { now: () => Date.now() + ahead, writeLog: (line) => void log.push(line), ...deps },
+  );
   return {
     ...relay,
     dataDir: options.dataDir ?? dir.path,

@@ -21,7 +21,11 @@ export function createTopics<T extends object>(): Topics<T> {
   };
   return {
     add: (topic, waiter) => set(topic, [...of(topic), waiter]),
-    remove: (topic, waiter) => set(topic, of(topic).filter((other) => other !== waiter)),
+    remove: (topic, waiter) =>
+      set(
+        topic,
+        of(topic).filter((other) => other !== waiter),
+      ),
     of,
   };
 }

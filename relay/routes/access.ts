@@ -1,7 +1,17 @@
 // POST /v1/session, /v1/keys, /v1/keys/revoke: who may use this relay for which org (spec/08-relay.md §access).
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
-  type SessionOpen, decode, encode, keyIdOf, keyRegisterCodec, keyRevokeCodec, limits, sessionCodec, sessionOpenCodec, sessionStatement, verifySignature,
+  type SessionOpen,
+  decode,
+  encode,
+  keyIdOf,
+  keyRegisterCodec,
+  keyRevokeCodec,
+  limits,
+  sessionCodec,
+  sessionOpenCodec,
+  sessionStatement,
+  verifySignature,
 } from '../../protocol/wire.ts';
 import type { SignUp } from '../config.ts';
 import { RelayError } from '../relay-error.ts';
@@ -34,7 +44,14 @@ export const openSession: OpenRoute = {
       throw refused('the signature does not verify', cause);
     });
 
-    const admitted = await store.admit({ org: open.org, keyId, nonce: open.nonce, nonceUntil: now + nonceLifeMs, now, ...(isFirst ? { firstKey: open.publicKey } : {}) });
+    const admitted = await store.admit({
+      org: open.org,
+      keyId,
+      nonce: open.nonce,
+      nonceUntil: now + nonceLifeMs,
+      now,
+      ...(isFirst ? { firstKey: open.publicKey } : {}),
+    });
     if (admitted !== 'admitted') throw refused(admitted === 'replayed' ? 'the statement was used before' : 'this key does not stand for this org here');
     const { session, token } = sessions.open({ org: open.org, keyId, grade: known?.grade ?? 'device' }, known?.expiresAt);
     return { session, answer: encode(sessionCodec, { token, expiresAt: session.expiresAt, serverTime: now }) };
@@ -74,7 +91,8 @@ export const revokeKey: SessionRoute = {
 
 function checkSignUp(signUp: SignUp, open: SessionOpen): void {
   if (signUp.kind === 'closed') throw new RelayError('E_RELAY_CLOSED', 'this relay takes no new orgs');
-  if (signUp.kind === 'token' && !isEqual(open.signUpToken ?? '', signUp.token)) throw new RelayError('E_RELAY_CLOSED', 'this relay takes new orgs only with a sign-up token');
+  if (signUp.kind === 'token' && !isEqual(open.signUpToken ?? '', signUp.token))
+    throw new RelayError('E_RELAY_CLOSED', 'this relay takes new orgs only with a sign-up token');
 }
 
 function checkExpiry(isJoin: boolean, expiresAt: number | undefined, now: number): void {

@@ -87,7 +87,7 @@ describe.each(stores.map((store) => [store.name, store.create] as const))('%s', 
     expect(await store.admit({ org: owner.org, keyId: join.keyId, nonce: randomBytes(16), nonceUntil: now, now: now + 1_000 })).toBe('refused');
   });
 
-  test('streams: a record extends the head or is answered with it', async () => {
+  test('INV-RELAY-CAS streams: a record extends the head or is answered with it', async () => {
     await using store = await create(plenty);
     const { org } = await signUp(store);
     const stream = randomId<StreamId>();
@@ -137,7 +137,7 @@ describe.each(stores.map((store) => [store.name, store.create] as const))('%s', 
     expect(await store.getBlobs(org, names, 100_000)).toBe('too large');
   });
 
-  test('mail: in order over several mailboxes, with a cursor, until it expires, per org; ids are never used again', async () => {
+  test('INV-RELAY-MAIL in order over several mailboxes, with a cursor, until it expires, per org; ids are never used again', async () => {
     await using store = await create(plenty);
     const [{ org }, stranger] = [await signUp(store), await signUp(store)];
     const [box, otherBox] = [randomId<MailboxId>(), randomId<MailboxId>()];
@@ -174,12 +174,21 @@ describe.each(stores.map((store) => [store.name, store.create] as const))('%s', 
     await store.expire(now + 60_000, 100);
     expect(await store.postMail(org, [mailTo(box)], now)).toEqual([3]);
     const [small, large] = [randomBytes(10), randomBytes(20_000)];
-    expect(await store.putBlobs(org, new Map([[blobHash(small), small], [blobHash(large), large]]))).toBe('quota');
+    expect(
+      await store.putBlobs(
+        org,
+        new Map([
+          [blobHash(small), small],
+          [blobHash(large), large],
+        ]),
+      ),
+    ).toBe('quota');
     expect(await store.getBlobs(org, [blobHash(small)], maxBytes)).toEqual([undefined]);
     expect(await store.putBlobs(org, new Map([[blobHash(small), small]]))).toBe('stored');
     const by = { keyId: owner.keyId, grade: 'device' } as const;
     const results: string[] = [];
-    for (const key of [await createKey(), await createKey()]) results.push(await store.registerKey(org, { keyId: key.keyId, publicKey: key.publicKey, grade: 'machine' }, by, now));
+    for (const key of [await createKey(), await createKey()])
+      results.push(await store.registerKey(org, { keyId: key.keyId, publicKey: key.publicKey, grade: 'machine' }, by, now));
     expect(results).toEqual(['registered', 'quota']);
   });
 
@@ -188,7 +197,7 @@ describe.each(stores.map((store) => [store.name, store.create] as const))('%s', 
     const { org } = await signUp(store);
     const box = randomId<MailboxId>();
     await store.postMail(org, [...Array.from({ length: 25 }, () => mailTo(box, 10, 1)), mailTo(box, 10, 100)], now);
-    for (let gone = 10; gone >= 10; ) gone = await store.expire(now + 2_000, 10);
+    for (let gone = 10; gone >= 10;) gone = await store.expire(now + 2_000, 10);
     expect((await store.readMail(org, [box], 0, 100, now, maxBytes)).map((mail) => mail.id)).toEqual([26]);
   });
 

@@ -15,7 +15,7 @@ export interface OpenDatabase {
 export function openDatabase(dataDir: string): OpenDatabase {
   try {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-    const unlock = lock(join(dataDir, 'relay.lock'));
+    const unlock = lock(dataDir);
     try {
       const db = openFile(join(dataDir, databaseName));
       syncDirectory(dataDir);
@@ -67,8 +67,8 @@ export function migrate(db: Database): void {
 }
 
 // A held SQLite transaction is a lock that the kernel releases with the process, kill -9 included, on every platform.
-function lock(path: string): () => void {
-  const holder = new Database(path, { create: true, readwrite: true });
+export function lock(dataDir: string): () => void {
+  const holder = new Database(join(dataDir, 'relay.lock'), { create: true, readwrite: true });
   try {
     holder.run('PRAGMA busy_timeout = 0');
     holder.run('BEGIN EXCLUSIVE');
@@ -80,7 +80,7 @@ function lock(path: string): () => void {
 }
 
 // The names of new files are durable only once their directory is.
-function syncDirectory(path: string): void {
+export function syncDirectory(path: string): void {
   const directory = openSync(path, 'r');
   fsyncSync(directory);
   closeSync(directory);

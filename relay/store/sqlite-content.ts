@@ -16,7 +16,9 @@ const noHash = '0'.repeat(64);
 const recordsPerPage = Math.floor((limits.cborItems - 16) / 11);
 
 export function createContentTables({ db, orgs, quotas, write }: Tables): Pick<Store, 'append' | 'readStream' | 'putBlobs' | 'getBlobs'> {
-  const last = db.query<{ seq: number; eh: Uint8Array }, [number, Uint8Array]>('SELECT seq, eh FROM records WHERE org = ? AND stream = ? ORDER BY seq DESC LIMIT 1');
+  const last = db.query<{ seq: number; eh: Uint8Array }, [number, Uint8Array]>(
+    'SELECT seq, eh FROM records WHERE org = ? AND stream = ? ORDER BY seq DESC LIMIT 1',
+  );
   const recordAt = db.query<RecordRow, [number, Uint8Array, number]>('SELECT seq, prev, eh, blob FROM records WHERE org = ? AND stream = ? AND seq = ?');
   const insertRecord = db.query<null, [number, Uint8Array, number, Uint8Array, Uint8Array, Uint8Array]>(
     'INSERT INTO records (org, stream, seq, prev, eh, blob) VALUES (?, ?, ?, ?, ?, ?)',

@@ -1,6 +1,6 @@
 // Keys of an org and the nonces of their session statements (spec/08-relay.md §access).
 import type { Grade } from '../../protocol/wire.ts';
-import { idBytes, rowBytes } from './sqlite-orgs.ts';
+import { idBytes } from './sqlite-orgs.ts';
 import type { Tables } from './sqlite.ts';
 import type { Store } from './store.ts';
 
@@ -10,6 +10,9 @@ interface KeyRow {
   readonly expires_at: number | null;
   readonly revoked_at: number | null;
 }
+
+/** Revoked keys are kept; machines that come and go may leave this many behind for each that lives. */
+const revokedPerLive = 16;
 
 type KeyTable = Pick<Store, 'knowsOrg' | 'findKey' | 'admit' | 'registerKey' | 'revokeKey'> & { expireKeys(now: number, most: number): number };
 
@@ -21,10 +24,15 @@ export function createKeyTable({ db, orgs, quotas, write }: Tables): KeyTable {
   const revoke = db.query<null, [number, number, Uint8Array]>('UPDATE keys SET revoked_at = ? WHERE org = ? AND key_id = ?');
   const isLive = 'org = ?1 AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?2)';
   const countLive = db.query<{ n: number }, [number, number]>(`SELECT count(*) AS n FROM keys WHERE ${isLive}`);
-  const countOtherDevices = db.query<{ n: number }, [number, number, Uint8Array]>(`SELECT count(*) AS n FROM keys WHERE ${isLive} AND grade = 'device' AND key_id <> ?3`);
+  const countEver = db.query<{ n: number }, [number]>('SELECT count(*) AS n FROM keys WHERE org = ?');
+  const countOtherDevices = db.query<{ n: number }, [number, number, Uint8Array]>(
+    `SELECT count(*) AS n FROM keys WHERE ${isLive} AND grade = 'device' AND key_id <> ?3`,
+  );
   const countRegisteredBy = db.query<{ n: number }, [number, Uint8Array]>('SELECT count(*) AS n FROM keys WHERE org = ? AND registered_by = ?');
   const useNonce = db.query<null, [Uint8Array, Uint8Array, number]>('INSERT OR IGNORE INTO nonces (key_id, nonce, expires_at) VALUES (?, ?, ?)');
-  const dropNonces = db.query<null, [number, number]>('DELETE FROM nonces WHERE (key_id, nonce) IN (SELECT key_id, nonce FROM nonces WHERE expires_at <= ? LIMIT ?)');
+  const dropNonces = db.query<null, [number, number]>(
+    'DELETE FROM nonces WHERE (key_id, nonce) IN (SELECT key_id, nonce FROM nonces WHERE expires_at <= ? LIMIT ?)',
+  );
   // A revoked key is never forgotten: it must not come back.
   const dropKeys = db.query<null, [number, number]>(
     'DELETE FROM keys WHERE (org, key_id) IN (SELECT org, key_id FROM keys WHERE expires_at <= ? AND revoked_at IS NULL LIMIT ?)',
@@ -65,9 +73,8 @@ export function createKeyTable({ db, orgs, quotas, write }: Tables): KeyTable {
           return same ? 'registered' : 'differs';
         }
         if (by.grade === 'join' && (countRegisteredBy.get(row.id, idBytes(by.keyId))?.n ?? 0) > 0) return 'spent';
-        if ((countLive.get(row.id, now)?.n ?? 0) >= quotas.orgKeys || row.bytes + rowBytes > quotas.orgBytes) return 'quota';
+        if ((countLive.get(row.id, now)?.n ?? 0) >= quotas.orgKeys || (countEver.get(row.id)?.n ?? 0) >= revokedPerLive * quotas.orgKeys) return 'quota';
         insert.run(row.id, idBytes(key.keyId), key.publicKey, key.grade, now, key.expiresAt ?? null, idBytes(by.keyId));
-        orgs.use(row.id, rowBytes, 0, 0);
         return 'registered';
       }),
 

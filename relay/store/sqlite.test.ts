@@ -70,7 +70,9 @@ test('a full disk: the write is refused and leaves nothing, reads go on, the pro
   const pages = opened.db.query<{ page_count: number }, []>('PRAGMA page_count').get()?.page_count ?? 0;
   opened.db.run(`PRAGMA max_page_count = ${pages}`);
   await expect(store.append(org, lost)).rejects.toMatchObject({ code: 'E_RELAY_STORE' });
-  await expect(store.postMail(org, [{ mailbox: randomId<MailboxId>(), body: randomBytes(40_000), ttlS: 60 }], 0)).rejects.toMatchObject({ code: 'E_RELAY_STORE' });
+  await expect(store.postMail(org, [{ mailbox: randomId<MailboxId>(), body: randomBytes(40_000), ttlS: 60 }], 0)).rejects.toMatchObject({
+    code: 'E_RELAY_STORE',
+  });
   expect((await store.readStream(org, stream, 0, 10, 1e6)).records).toEqual([kept]);
   opened.db.run('PRAGMA query_only = 1');
   await expect(store.probe()).rejects.toMatchObject({ code: 'E_RELAY_STORE' });

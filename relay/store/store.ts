@@ -49,7 +49,13 @@ export interface Store {
 
   append(org: OrgId, record: StreamRecord): Promise<Appended>;
   /** Records from `from` in order; stops before the answer passes `maxBytes`. */
-  readStream(org: OrgId, stream: StreamId, from: number, limit: number, maxBytes: number): Promise<{ readonly head: StreamHead; readonly records: readonly StreamRecord[] }>;
+  readStream(
+    org: OrgId,
+    stream: StreamId,
+    from: number,
+    limit: number,
+    maxBytes: number,
+  ): Promise<{ readonly head: StreamHead; readonly records: readonly StreamRecord[] }>;
 
   putBlobs(org: OrgId, blobs: ReadonlyMap<Hash, Uint8Array>): Promise<'stored' | 'quota'>;
   /** In the order of `hashes`; undefined where there is none; 'too large' where all together pass `maxBytes`. */
