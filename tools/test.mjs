@@ -73,7 +73,7 @@ async function bunTest(files, flags) {
   const chosen = onlyRoom ? files.filter((file) => file.startsWith(onlyRoom)) : files;
   if (chosen.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const named = grep ? ['--test-name-pattern', grep] : [];
-  const { code, output } = await run(join(root, 'node_modules/.bin/bun'), ['test', ...flags, ...named, ...chosen.map((file) => `./${file}`)]);
+  const { code, output } = await run(join(root, 'node_modules/.bin/bun'), ['test', '--no-orphans', ...flags, ...named, ...chosen.map((file) => `./${file}`)]);
   const summary = output.slice(Math.max(0, output.lastIndexOf('\n\n')));
   const count = (word) => Number(new RegExp(`^ *(\\d+) ${word}`, 'm').exec(summary)?.[1] ?? 0);
   const counts = { passed: count('pass'), failed: count('fail'), skipped: count('skip') + count('todo') };

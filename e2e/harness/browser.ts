@@ -38,8 +38,12 @@ export async function launchBrowser({ startTimeoutMs = 30_000 }: { readonly star
     stdout: 'ignore',
     stderr: 'pipe',
   });
+  // A test that is stopped leaves no browser behind.
+  const kill = (): void => child.kill('SIGKILL');
+  process.on('exit', kill);
   const end = async (): Promise<void> => {
-    child.kill('SIGKILL');
+    process.off('exit', kill);
+    kill();
     await child.exited;
     await rm(profile, { recursive: true, force: true, maxRetries: 5 });
   };
