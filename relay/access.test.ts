@@ -60,7 +60,7 @@ test('INV-RELAY-AUDIENCE a statement for another relay, from another time or wit
 });
 
 test('with a public URL only that origin is an audience', async () => {
-  await using relay = await startTestRelay({ publicUrl: 'https://relay.example/' });
+  await using relay = await startTestRelay({ publicUrl: 'https://relay.example/', signUp: { kind: 'open' } });
   const local = `http://127.0.0.1:${relay.port}`;
   const key = await createKey();
   expect(relay.url).toBe('https://relay.example');

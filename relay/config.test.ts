@@ -22,6 +22,7 @@ test('without settings: loopback, sign-up open, console on', () => {
 test('a relay that strangers reach signs nobody up unless told so', () => {
   expect(fromEnv({ STILLVAULT_RELAY_HOST: '0.0.0.0' }).signUp).toEqual({ kind: 'closed' });
   expect(fromEnv({ STILLVAULT_RELAY_HOST: '127.example.com' }).signUp).toEqual({ kind: 'closed' });
+  expect(fromEnv({ STILLVAULT_RELAY_PUBLIC_URL: 'https://relay.example' }).signUp).toEqual({ kind: 'closed' });
   expect(fromEnv({ STILLVAULT_RELAY_HOST: '0.0.0.0', STILLVAULT_RELAY_SIGNUP: 'open' }).signUp).toEqual({ kind: 'open' });
 });
 

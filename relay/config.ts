@@ -62,8 +62,8 @@ export function relayConfig(options: RelayOptions): RelayConfig {
   const publicUrl = options.publicUrl === undefined ? undefined : originOf(options.publicUrl);
   return {
     port: 8460,
-    // A relay that strangers can reach signs nobody up unless told so.
-    signUp: isLoopback(host) ? { kind: 'open' } : { kind: 'closed' },
+    // A relay that strangers can reach, directly or through a proxy, signs nobody up unless told so.
+    signUp: isLoopback(host) && publicUrl === undefined ? { kind: 'open' } : { kind: 'closed' },
     logLevel: 'info',
     proxyHops: 0,
     drainMs: 0,
