@@ -34,7 +34,7 @@ async function setup(): Promise<{ code: number; stderr: string; calls: readonly 
     env: { ...process.env, npm_execpath: join(project, 'npm/npm-cli.js') },
     stderr: 'pipe',
   });
-  const [code, stderr] = await Promise.all([child.exited, child.stderr.text()]);
+  const [code, stderr] = await Promise.all([child.exited, new Response(child.stderr).text()]);
   const calls = await readFile(join(project, 'calls'), 'utf8').catch(() => '');
   return { code, stderr, calls: calls.split('\n').filter((call) => call !== '') };
 }

@@ -22,7 +22,7 @@ const write = (path: string, body: string): Promise<void> => writeFile(join(proj
 
 async function run(...args: string[]): Promise<{ code: number; last: string }> {
   const child = Bun.spawn(['node', 'tools/test.mjs', ...args], { cwd: project, stdout: 'pipe', stderr: 'ignore' });
-  const [code, text] = await Promise.all([child.exited, child.stdout.text()]);
+  const [code, text] = await Promise.all([child.exited, new Response(child.stdout).text()]);
   return { code, last: text.trimEnd().split('\n').at(-1) ?? '' };
 }
 
