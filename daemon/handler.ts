@@ -1,0 +1,63 @@
+// The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
+import { type Status, localPaths } from '../protocol/local-api.ts';
+import { DaemonError } from './errors.ts';
+import { joinAsk, leaseEnd, putAsk, releaseAsk } from './intake/asks.ts';
+import type { Ask, Handler } from './intake/connection.ts';
+import type { JoinAsk, JoinResult, LogVerified } from '../protocol/local-api.ts';
+import type { OrgState } from '../protocol/org-log/state.ts';
+import { put } from './requests/put.ts';
+import { release } from './requests/desk.ts';
+import type { Service } from './service.ts';
+import { logLines, secretInfo, secretSummaries } from './views.ts';
+
+export interface HandlerDeps {
+  /** Undefined until this machine has enrolled. */
+  readonly service: () => Service | undefined;
+  readonly status: () => Status;
+  readonly join: (ask: JoinAsk) => Promise<JoinResult>;
+  /** Re-verifies the stored log from genesis. */
+  readonly verifyLog: (service: Service) => Promise<LogVerified>;
+}
+
+export function createHandler(deps: HandlerDeps): Handler {
+  const service = (): Service => {
+    const running = deps.service();
+    if (!running) throw new DaemonError('not_enrolled', 'E_NOT_ENROLLED', 'this machine belongs to no organisation yet', { next: 'make a token in the console, under Machines, then: stillvault join' });
+    return running;
+  };
+  const state = (running: Service): OrgState => {
+    const known = running.link.log.state;
+    if (!known) throw new DaemonError('unreachable', 'E_RELAY_UNREACHABLE', 'the organisation’s log has not been read yet', { next: 'stillvault doctor' });
+    return known;
+  };
+
+  const calls: Readonly<Record<string, (ask: Ask) => Promise<void>>> = {
+    [`GET ${localPaths.status}`]: async (ask) => ask.reply.json(deps.status()),
+    [`POST ${localPaths.join}`]: async (ask) => ask.reply.json(await deps.join(await ask.body(joinAsk))),
+    [`GET ${localPaths.secrets}`]: async (ask) => ask.reply.json(secretSummaries(state(service()), service().machine)),
+    [`GET ${localPaths.secretInfo}`]: async (ask) => ask.reply.json(secretInfo(state(service()), service().machine, ask.query.get('path') ?? '')),
+    [`POST ${localPaths.release}`]: async (ask) => release(service().desk, ask, await ask.body(releaseAsk)),
+    [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
+    [`GET ${localPaths.leases}`]: async (ask) => ask.reply.json(deps.service()?.leases.list() ?? []),
+    [`POST ${localPaths.leasesEnd}`]: async (ask) => {
+      const { id } = await ask.body(leaseEnd);
+      const { leases } = service();
+      const ended = leases.list().filter((lease) => id === undefined || lease.id === id);
+      if (id !== undefined && ended.length === 0) throw new DaemonError('not_found', 'E_NOT_FOUND', 'there is no live lease with this id', { next: 'stillvault lease ls' });
+      for (const lease of ended) leases.end(lease.id as never, 'ended-locally'); // ids of live leases
+      ask.reply.json({ ended: ended.length });
+    },
+    [`GET ${localPaths.log}`]: async (ask) => {
+      const running = service();
+      const from = Number(ask.query.get('from') ?? 0);
+      if (!Number.isSafeInteger(from) || from < 0) throw new DaemonError('usage', 'E_ASK', 'from must be a number of an entry');
+      ask.reply.json(logLines(state(running), running.link.log.entries().slice(from, from + 1_000)));
+    },
+    [`POST ${localPaths.logVerify}`]: async (ask) => ask.reply.json(await deps.verifyLog(service())),
+  };
+  return async (ask) => {
+    const call = calls[`${ask.method} ${ask.path}`];
+    if (!call) throw new DaemonError('not_found', 'E_PATH', 'there is no such call', { next: 'see spec/10-local-api.md' });
+    await call(ask);
+  };
+}

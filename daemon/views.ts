@@ -1,0 +1,114 @@
+// What the local API tells about the organisation: names, never values (spec/10-local-api.md §calls).
+import type { LogLine, PolicySummary, SecretInfo, SecretSummary } from '../protocol/local-api.ts';
+import { limits } from '../protocol/limits.ts';
+import type { Clause, Policy } from '../protocol/org-log/bodies.ts';
+import { recipientsOf } from '../protocol/org-log/apply-secret.ts';
+import { type Entry, entryHash, parseEntry } from '../protocol/org-log/entry.ts';
+import { type OrgState, type Secret, secretAt } from '../protocol/org-log/state.ts';
+import { machineEntitled, policyFor } from '../protocol/policy.ts';
+import { parseEnvelope } from '../protocol/sign.ts';
+import type { StoredEntry } from '../relay-client/org-log.ts';
+import { DaemonError } from './errors.ts';
+import type { MachineIdentity } from './vault/machine-key.ts';
+
+export function secretSummaries(state: OrgState, machine: MachineIdentity): readonly SecretSummary[] {
+  return [...state.secrets.values()].filter(({ retired }) => !retired).map((secret) => summaryOf(state, machine, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function summaryOf(state: OrgState, machine: MachineIdentity, secret: Secret): SecretSummary {
+  const policy = policyFor(state, secret.path);
+  return {
+    path: secret.path, version: secret.put.ver, fields: secret.put.fields, description: secret.put.description, updatedAt: new Date(secret.putTs).toISOString(),
+    entitled: policy !== undefined && machineEntitled(state, policy, machine.machine) && secret.wraps.some(({ recipient }) => recipient === machine.machine),
+  };
+}
+
+export function secretInfo(state: OrgState, machine: MachineIdentity, path: string): SecretInfo {
+  const secret = secretAt(state, path);
+  if (!secret) throw new DaemonError('not_found', 'E_NOT_FOUND', `there is no secret ${path}`, { next: 'stillvault ls' });
+  const policy = policyFor(state, path);
+  if (!policy) throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, { next: 'an admin sets a policy in the console' });
+  const nameOf = recipientName(state);
+  return {
+    ...summaryOf(state, machine, secret), id: secret.id, policy: policySummary(state, policy),
+    custody: {
+      k: secret.put.k,
+      members: secret.shares.map(({ member }) => state.members.get(member)?.name ?? 'a former member'),
+      machines: secret.wraps.filter(({ kind }) => kind === 'machine').map(({ recipient }) => nameOf(recipient)),
+      waiting: waitingFor(state, secret, policy).map(nameOf),
+    },
+  };
+}
+
+function waitingFor(state: OrgState, secret: Secret, policy: Policy): readonly string[] {
+  try {
+    return recipientsOf(state, policy).map(({ recipient }) => recipient).filter((recipient) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
+  } catch {
+    return []; // nobody can make the quorum now: the policy's words say so
+  }
+}
+
+function recipientName(state: OrgState): (id: string) => string {
+  return (id) => state.machines.get(id as never)?.name ?? state.devices.get(id as never)?.name ?? 'the recovery kit'; // any id may be looked up
+}
+
+export function policySummary(state: OrgState, policy: Policy): PolicySummary {
+  const { any, machines, groups } = policy.machines;
+  return {
+    pattern: policy.pattern, approvers: policy.clauses.map((clause) => clauseWords(state, clause)).join(' and '),
+    machines: any ? 'any admitted machine' : [...machines.map((id) => state.machines.get(id)?.name ?? 'a former machine'), ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`)].join(', ') || 'none',
+    maxTtlS: policy.maxTtlS, maxUses: policy.maxUses, scopes: policy.scopes, tier: policy.tier, reasonRequired: policy.reasonRequired,
+  };
+}
+
+function clauseWords(state: OrgState, { k, members, groups }: Clause): string {
+  const who = [...members.map((id) => state.members.get(id)?.name ?? 'a former member'), ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`)].join(', ');
+  return k === 1 ? `any of ${who}` : `${k} of ${who}`;
+}
+
+/** Entries as lines for reading, names resolved at the newest state. */
+export function logLines(state: OrgState, entries: readonly StoredEntry[]): readonly LogLine[] {
+  return entries.map(({ bytes }) => {
+    const { payload } = parseEnvelope('entry', bytes, limits.entryBytes);
+    const entry = parseEntry(payload);
+    return { seq: entry.seq, at: new Date(entry.ts).toISOString(), type: entry.type, by: entry.signers.map(({ kind, id }) => signerName(state, kind, id)), what: whatOf(state, entry), eh: entryHash(payload) };
+  });
+}
+
+function signerName(state: OrgState, kind: string, id: string): string {
+  const device = kind === 'device' ? state.devices.get(id as never) : undefined; // any id may be looked up
+  if (device) return `${state.members.get(device.member)?.name ?? 'somebody'} (${device.name})`;
+  return kind === 'machine' ? (state.machines.get(id as never)?.name ?? 'a machine') : kind; // as above
+}
+
+function whatOf(state: OrgState, { type, body }: Entry): string {
+  switch (type) {
+    case 'genesis':
+    case 'member.add':
+    case 'device.add':
+    case 'machine.enrol':
+    case 'group.set':
+      return body.name;
+    case 'policy.set':
+      return body.retired ? `${body.pattern} (ended)` : body.pattern;
+    case 'secret.put':
+      return `${body.path} v${body.ver}`;
+    case 'secret.rewrap':
+    case 'secret.retire':
+      return state.secrets.get(body.secret)?.path ?? '';
+    case 'machine.admit':
+    case 'machine.revoke':
+      return state.machines.get(body.machine)?.name ?? '';
+    case 'device.revoke':
+      return state.devices.get(body.device)?.name ?? '';
+    case 'member.remove':
+      return state.members.get(body.member)?.name ?? '';
+    case 'meta.rotate':
+      return `epoch ${body.epoch}`;
+    case 'org.freeze':
+    case 'org.unfreeze':
+      return body.reason;
+    default:
+      return '';
+  }
+}
