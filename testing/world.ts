@@ -4,7 +4,7 @@ import { type GroupId, type Hash, type MemberId, type PolicyId, type SecretId, b
 import { advance } from '../protocol/org-log/apply.ts';
 import type { Bodies, EntryType, Genesis, Policy, Role } from '../protocol/org-log/bodies.ts';
 import { type Entry, encodeEntry, entryHash, zeroHash } from '../protocol/org-log/entry.ts';
-import { mkCommitment } from '../protocol/org-log/record.ts';
+import { type NewEpoch, mkCommitment, sealMkWraps } from '../protocol/org-log/record.ts';
 import { type OrgState, type Secret, secretAt } from '../protocol/org-log/state.ts';
 import { orgIdOf } from '../protocol/org-log/verify.ts';
 import { policyFor } from '../protocol/policy.ts';
@@ -72,6 +72,8 @@ export class World {
   readonly mk: Map<number, Uint8Array> = new Map();
   readonly members: Map<string, WorldMember> = new Map();
   readonly machines: Map<string, WorldMachine> = new Map();
+  /** What the first record of an epoch carries besides its entry. */
+  readonly rotations: Map<Hash, NewEpoch> = new Map();
   kit: WorldKit | undefined;
   private current: OrgState | undefined;
 
@@ -205,6 +207,19 @@ export class World {
     await this.append('machine.enrol', enrolmentOf(machine, with_.id), [with_, machine]);
     this.machines.set(name, machine);
     return machine;
+  }
+
+  /** A new metadata key for those who are active now. */
+  async rotate(): Promise<Uint8Array> {
+    const epoch = this.state.mkEpoch + 1;
+    const mk = this.random(32);
+    const wraps = await sealMkWraps(this.state, epoch, mk);
+    this.blobs.set(blobHash(wraps), wraps);
+    const previous = found(this.mk.get(epoch - 1), 'metadata key');
+    this.mk.set(epoch, mk);
+    const { head } = await this.append('meta.rotate', { epoch, commitment: mkCommitment(mk), wraps: blobHash(wraps) });
+    this.rotations.set(head.eh, { wraps: blobHash(wraps), previous });
+    return mk;
   }
 
   // --- Policies and secrets ------------------------------------------------------------------------------
