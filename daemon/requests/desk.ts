@@ -20,7 +20,7 @@ import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
 import { type Answers, type Attestations, createAnswers } from './answers.ts';
 import { signedObserved } from './observed.ts';
-import { type Resolved, lifeOf, requireActive, resolve } from './resolve.ts';
+import { type Resolved, lifeOf, requireActive, resolve, resolveItems } from './resolve.ts';
 import { type SentRequest, newRequestId, sendRequest } from './send.ts';
 import { type Waiting, waitForPeople } from './waiting.ts';
 
@@ -46,20 +46,24 @@ export interface DeskDeps {
 export async function release(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk): Promise<void> {
   const { state, self } = requireActive(deps.link.log.state, deps.machine);
   if (deps.link.log.halted) throw haltedBy(deps.link.log.halted);
-  const resolved = resolve(state, self, wanted, deps.now());
+  const items = resolveItems(state, self, wanted);
   const observation = await ask.observe();
-  const leased = await deps.leases.find(resolved.items.map(({ item }) => item), observation);
+  const leased = await deps.leases.find(
+    items.map(({ item }) => item),
+    observation,
+  );
   if (leased.found) {
     const lease = deps.leases.use(leased.leases);
     const [first] = leased.leases;
-    ask.reply.event({ event: 'released', from: 'lease', values: valuesOf(leased.found), approved_by: first?.approvedBy ?? [], ...(lease ? { lease } : {}) });
-    return ask.reply.end();
+    // One line in one write: this is the path that scripts walk a thousand times.
+    return ask.reply.json({ event: 'released', from: 'lease', values: valuesOf(leased.found), approved_by: first?.approvedBy ?? [], ...(lease ? { lease } : {}) });
   }
   if (wanted.leaseOnly) {
     throw leased.scope
       ? new DaemonError('policy_forbids', 'E_LEASE_SCOPE', 'a lease exists, but it belongs to another program', { next: 'ask without --lease-only, so that a person can decide' })
       : new DaemonError('expired', 'E_EXPIRED', 'no lease covers this now', { next: 'ask without --lease-only, so that a person can decide' });
   }
+  const resolved = resolve(state, self, items, wanted, deps.now());
   await ask.countAsk();
   const anchor = await deps.observer.anchorOf(observation);
   let handedOver = false;

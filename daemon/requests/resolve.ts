@@ -32,9 +32,13 @@ export function requireActive(state: OrgState | undefined, machine: MachineIdent
   return { state, self };
 }
 
-/** Throws not_found, policy_forbids, with the reason and the next step. */
-export function resolve(state: OrgState, self: Machine, ask: ReleaseAsk, now: number): Resolved {
-  const items = ask.items.map(({ path, field }) => resolveItem(state, self, path, field));
+/** The secrets by name. Throws not_found, policy_forbids, with the reason and the next step. */
+export function resolveItems(state: OrgState, self: Machine, ask: ReleaseAsk): readonly VerifiedItem[] {
+  return ask.items.map(({ path, field }) => resolveItem(state, self, path, field));
+}
+
+/** Who must approve them, and whether policy allows this ask at all. Throws policy_forbids. */
+export function resolve(state: OrgState, self: Machine, items: readonly VerifiedItem[], ask: ReleaseAsk, now: number): Resolved {
   const lease: LeaseTerms = ask.lease ? { ttlS: ask.lease.ttlS, uses: ask.lease.uses ?? Math.min(1_000, ...items.map(({ policy }) => policy.maxUses)), scope: ask.lease.scope ?? 'process' } : once;
   const quorums = items.map(({ policy }) => inWords(() => quorumOf(state, policy), `too few people can approve ${policy.pattern} now`));
   const approvers = quorums.map(({ members }) => members).reduce((all, members) => all.filter((member) => members.includes(member))).filter((member) => items.every(({ policy }) => !policy.separationOfDuties || self.owner !== member));
