@@ -2,10 +2,11 @@
 import { type Codec, array, bytes, bytesUpTo, count, decode, encode, int, oneOf, record, time } from './codec.ts';
 import { verifyShare } from './custody.ts';
 import { ProtocolError, check } from './errors.ts';
-import { type DeviceId, type Hash, type MemberId, type OrgId, type RequestId, deviceIdCodec, hash, hashCodec, memberIdCodec, orgIdCodec, requestIdCodec } from './hash.ts';
+import { type DeviceId, type Hash, type MachineId, type MemberId, type OrgId, type RequestId, deviceIdCodec, hash, hashCodec, memberIdCodec, orgIdCodec, requestIdCodec } from './hash.ts';
 import type { Signer } from './keys.ts';
 import { limits } from './limits.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
+import type { Policy } from './org-log/bodies.ts';
 import { type Head, type OrgState, activeDevice } from './org-log/state.ts';
 import { compareHead } from './org-log/verify.ts';
 import { quorumOf } from './policy.ts';
@@ -113,18 +114,23 @@ export async function verifyAnswer(state: OrgState, history: (seq: number) => Ha
   check((answer.decision === 'approve') === (holder.use === 'sig'), 'E_SIGNATURE', 'signed with the wrong key for that decision');
   check(Math.abs(answer.ts - now) <= limits.clockSkewMs, 'E_CLOCK', 'the device’s clock is more than 5 minutes off');
   if (compareHead(history, state.head, answer.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the device has seen a newer log: sync first');
-  for (const { policy } of pending.items) {
-    check(quorumOf(state, policy).members.includes(device.member), 'E_NOT_ELIGIBLE', 'this member does not approve this path');
-    check(!policy.separationOfDuties || state.machines.get(pending.request.machine)?.owner !== device.member, 'E_SOD', 'the machine’s owner does not count');
-  }
-  if (answer.decision !== 'approve') return mint(answer, { ...coreOf(answer), envelope: signed }, []);
-
   const assertion = envelope.signatures[0]?.assertion;
-  check(assertion !== undefined, 'E_WEBAUTHN', 'user verification is missing');
-  await verifyAssertion(assertion, coreHash(answer), device.passkey, state.origins);
+  check((assertion !== undefined) === (answer.decision === 'approve'), 'E_WEBAUTHN', 'user verification is missing, or where none belongs');
+  if (assertion) await verifyAssertion(assertion, coreHash(answer), device.passkey, state.origins);
+  for (const { policy } of pending.items) verifyEligible(state, policy, pending.request.machine, device.member);
+  if (answer.decision !== 'approve' || assertion === undefined) {
+    check(answer.items.length === 0, 'E_BIND', 'shares in an answer that approves nothing');
+    return mint(answer, { ...coreOf(answer), envelope: signed }, []);
+  }
+  check(!state.frozen, 'E_FROZEN', 'the organisation is frozen');
   verifyGranted(pending, answer);
   const shares = await openShares(pending, answer);
   return mint(answer, { ...coreOf(answer), assertion }, shares);
+}
+
+function verifyEligible(state: OrgState, policy: Policy, machine: MachineId, member: MemberId): void {
+  check(quorumOf(state, policy).members.includes(member), 'E_NOT_ELIGIBLE', 'this member does not approve this path');
+  check(!policy.separationOfDuties || state.machines.get(machine)?.owner !== member, 'E_SOD', 'the machine’s owner does not count');
 }
 
 async function openAnswer(org: OrgId, pending: PendingRequest, sealed: Uint8Array): Promise<{ readonly envelope: Envelope; readonly bytes: Uint8Array }> {
@@ -179,5 +185,5 @@ export async function verifyEvidence(state: OrgState, rh: Hash, evidence: Eviden
   const envelope = parseEnvelope('approval', evidence.envelope, limits.approvalBytes);
   await verifyEnvelopeSignature(envelope, 0, device.presenceKey);
   const answer = decode(answerCodec, envelope.payload, limits.approvalBytes);
-  check(answer.rh === rh && answer.decision === evidence.decision, 'E_BIND', 'evidence for something else');
+  check(answer.rh === rh && answer.decision === evidence.decision && answer.device === evidence.device, 'E_BIND', 'evidence for something else');
 }

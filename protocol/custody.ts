@@ -146,12 +146,14 @@ function wrapEntry(secret: Secret, recipient: DeviceId | MachineId, wrap: Uint8A
   return entry;
 }
 
-/** Verified shares of k different members, B and the body back to the value. Throws E_QUORUM, E_KEY_COMMIT, E_BODY_HASH. */
+/** Shares of k different members, B and the body back to the value. Throws E_BODY_HASH, E_QUORUM, E_SHARE_COMMIT, E_KEY_COMMIT. */
 export async function openSecret(org: OrgId, secret: Secret, shares: readonly { readonly member: MemberId; readonly x: number; readonly share: Uint8Array }[], b: Uint8Array, body: Uint8Array): Promise<SecretValue> {
   const { put } = secret;
   check(blobHash(body) === put.body, 'E_BODY_HASH', 'not the body that this version names');
-  check(new Set(shares.map(({ member }) => member)).size >= put.k, 'E_QUORUM', 'fewer people than the threshold');
-  const a = put.k === 1 ? (shares[0]?.share.slice() ?? new Uint8Array(0)) : await shamirCombine(shares.slice(0, put.k).map(({ x, share }) => concat(share, Uint8Array.of(x))));
+  const people = [...new Map(shares.map((share) => [share.member, share])).values()].slice(0, put.k);
+  check(people.length === put.k, 'E_QUORUM', 'fewer people than the threshold');
+  for (const { member, x, share } of people) verifyShare(org, secret, member, x, share);
+  const a = put.k === 1 ? (people[0]?.share.slice() ?? new Uint8Array(0)) : await shamirCombine(people.map(({ x, share }) => concat(share, Uint8Array.of(x))));
   const id = idOf(org, put);
   const keys = deriveKeys(a, b, put.salt, id);
   try {
@@ -160,6 +162,7 @@ export async function openSecret(org: OrgId, secret: Secret, shares: readonly { 
     const plain = unpad(padded);
     const value = parseValue(plain);
     wipe(padded, plain);
+    check(value.kind === 'fields' ? value.fields.map(({ name }) => name).join() === put.fields.join() : put.fields.length === 0, 'E_FIELD', 'other fields than the log names');
     return value;
   } finally {
     wipe(a, keys.dek);

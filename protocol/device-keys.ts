@@ -47,14 +47,17 @@ export async function sealDeviceKeys(input: KekInput, secrets: DeviceSecrets, ra
 
 /** For one act; wipe `secrets` after it. Throws E_PRF_KCV where the passkey or the browser gave other bytes than at enrolment: never a silent new key. */
 export async function openDeviceKeys(input: KekInput, stored: Uint8Array): Promise<{ readonly sig: Signer; readonly custody: KemKey }> {
-  const kek = deriveKek(input);
   const { salt, check: expected, sealed } = decode(sealedCodec, stored, 1_024);
-  check(equalBytes(fromHex(keyCheck(kek, salt)), fromHex(expected)), 'E_PRF_KCV', 'the passkey opened with other bytes than when this device was enrolled');
-  const plain = await openOnce(derive('local', kek, salt, ['device-keys']), [input.org, input.device], sealed);
-  const secrets = decode(secretsCodec, plain, 1_024);
-  const opened = { sig: await importSigner(secrets.sigScalar, secrets.sigPublic), custody: await kemKeyFrom(secrets.custodySeed.slice()) };
-  wipe(kek, plain, secrets.sigScalar, secrets.custodySeed);
-  return opened;
+  const kek = deriveKek(input);
+  let plain: Uint8Array | undefined;
+  try {
+    check(equalBytes(fromHex(keyCheck(kek, salt)), fromHex(expected)), 'E_PRF_KCV', 'the passkey opened with other bytes than when this device was enrolled');
+    plain = await openOnce(derive('local', kek, salt, ['device-keys']), [input.org, input.device], sealed);
+    const secrets = decode(secretsCodec, plain, 1_024);
+    return { sig: await importSigner(secrets.sigScalar, secrets.sigPublic), custody: await kemKeyFrom(secrets.custodySeed.slice()) };
+  } finally {
+    wipe(kek, plain);
+  }
 }
 
 function keyCheck(kek: Uint8Array, salt: Uint8Array): Hash {

@@ -17,7 +17,8 @@ export const limits = {
   /** One call to the relay. */
   wireBytes: 4_194_304,
   cborDepth: 8,
-  cborItems: 4_096,
+  /** Items of one message, map keys included: wraps of a new MK for a full org (5 × 1,024), a page of 500 records (11 × 500), 1,024 mails (7 × 1,024). */
+  cborItems: 8_192,
   devices: 512,
   machines: 512,
   admins: 32,

@@ -2,7 +2,7 @@
 import { check } from './errors.ts';
 import type { MachineId, MemberId } from './hash.ts';
 import { limits } from './limits.ts';
-import type { Clause, Policy } from './org-log/bodies.ts';
+import type { Clause, Hours, Policy } from './org-log/bodies.ts';
 import { type OrgState, type PolicyInForce, activeMachine, devicesOf, hasRole } from './org-log/state.ts';
 
 const patternSegment = /^(?:\*|[A-Za-z0-9][A-Za-z0-9._-]*)$/;
@@ -40,10 +40,14 @@ export function policyFor(state: OrgState, path: string): PolicyInForce | undefi
   return [...state.policies.values()].filter((policy) => !policy.retired && matches(policy.pattern, path)).sort((a, b) => moreSpecific(a.pattern, b.pattern))[0];
 }
 
+function namedApprovers(state: OrgState, clause: Clause): readonly MemberId[] {
+  const named = new Set([...clause.members, ...clause.groups.flatMap((group) => state.groups.get(group)?.members ?? [])]);
+  return [...named].filter((member) => hasRole(state, member, 'approver'));
+}
+
 /** Members that a clause names and that can approve now: active, approver, with a live device. */
 export function clauseMembers(state: OrgState, clause: Clause): readonly MemberId[] {
-  const named = new Set([...clause.members, ...clause.groups.flatMap((group) => state.groups.get(group)?.members ?? [])]);
-  return [...named].filter((member) => hasRole(state, member, 'approver') && devicesOf(state, member).length > 0).sort();
+  return namedApprovers(state, clause).filter((member) => devicesOf(state, member).length > 0).sort();
 }
 
 export interface Quorum {
@@ -62,6 +66,13 @@ export function quorumOf(state: OrgState, policy: Policy): Quorum {
   check(k >= 1 && members.length <= limits.quorumN, 'E_QUORUM', `a quorum needs 1 to ${limits.quorumN} people`);
   check(satisfies({ k, members, clauses }, members), 'E_QUORUM', 'fewer people can approve than the policy needs');
   return { k, members, clauses };
+}
+
+/** Throws E_QUORUM unless the people named could make the quorum once all of them have a device. */
+export function verifyReachable(state: OrgState, policy: Policy): void {
+  const clauses = policy.clauses.map((clause) => ({ k: clause.k, members: namedApprovers(state, clause) }));
+  const members = [...new Set(clauses.flatMap((clause) => clause.members))];
+  check(members.length <= limits.quorumN && satisfies({ k: 0, members, clauses }, members), 'E_QUORUM', 'fewer people may approve than the policy needs, or too many');
 }
 
 /** True where `present` fill every clause, each person in one clause only (a matching of people to seats). */
@@ -100,13 +111,15 @@ export function widens(before: Policy | undefined, next: Policy): boolean {
     const old = before.clauses[index];
     return old !== undefined && clause.k >= old.k && subset(clause.members, old.members) && subset(clause.groups, old.groups);
   };
+  // A clause more may only name people who could approve before: it hands out shares.
+  const sameCircle = (clause: Clause): boolean => subset(clause.members, before.clauses.flatMap(({ members }) => members)) && subset(clause.groups, before.clauses.flatMap(({ groups }) => groups));
   const stricter = (old: boolean, now: boolean): boolean => now || !old;
   const tiers = ['low', 'normal', 'high'];
   const narrows =
     !before.retired &&
     next.pattern === before.pattern &&
     next.clauses.length >= before.clauses.length &&
-    next.clauses.slice(0, before.clauses.length).every(clauseNarrows) &&
+    next.clauses.slice(0, before.clauses.length).every(clauseNarrows) && next.clauses.slice(before.clauses.length).every(sameCircle) &&
     (before.machines.any || (!next.machines.any && subset(next.machines.machines, before.machines.machines) && subset(next.machines.groups, before.machines.groups))) &&
     next.maxTtlS <= before.maxTtlS && next.maxUses <= before.maxUses && subset(next.scopes, before.scopes) &&
     tiers.indexOf(next.tier) >= tiers.indexOf(before.tier) &&
@@ -114,8 +127,12 @@ export function widens(before: Policy | undefined, next: Policy): boolean {
     stricter(!before.revealAllowed, !next.revealAllowed) && next.maxStalenessMs <= before.maxStalenessMs &&
     (before.exePins.length === 0 || (next.exePins.length > 0 && subset(next.exePins, before.exePins))) &&
     (before.hosts.length === 0 || (next.hosts.length > 0 && subset(next.hosts, before.hosts))) &&
-    JSON.stringify(before.hours) === JSON.stringify(next.hours ?? before.hours);
+    (before.hours === undefined || (next.hours !== undefined && sameHours(before.hours, next.hours)));
   return !narrows;
+}
+
+function sameHours(a: Hours, b: Hours): boolean {
+  return a.fromMinute === b.fromMinute && a.toMinute === b.toMinute && a.days.join() === b.days.join();
 }
 
 /** False outside the policy's hours (UTC). */

@@ -9,11 +9,11 @@ import { type Signer, kemPublicKeyCodec } from './keys.ts';
 import { limits } from './limits.ts';
 import { type LeaseScope, leaseScopeCodec } from './org-log/bodies.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
-import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine } from './org-log/state.ts';
+import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine, hasRole } from './org-log/state.ts';
 import { compareHead } from './org-log/verify.ts';
 import { machineEntitled, policyFor, quorumOf, withinHours } from './policy.ts';
 import { parseEnvelope, payloadHash, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
-import { verifyText } from './text.ts';
+import { verifyClaim, verifyPath, verifyText } from './text.ts';
 import { type MailboxId, mailboxIdCodec } from './wire.ts';
 
 export interface ObservedProcess { readonly pid: number; readonly exe?: string; readonly argv: readonly string[] }
@@ -152,10 +152,25 @@ export async function verifyRequest(state: OrgState, history: (seq: number) => H
   if (compareHead(history, state.head, request.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the machine has seen a newer log: sync first');
   const items = request.items.map((item) => verifyItem(state, machine, item, me));
   check((items.length > 0) !== (request.proposal !== undefined), 'E_FIELD', 'asks for nothing, or for two things');
+  if (request.proposal) verifyProposed(state, request.proposal, me);
   verifyTexts(request);
   const policies = [...new Map(items.map(({ policy }) => [policy.policy, policy])).values()];
   for (const policy of policies) verifyAsked(request, policy, machine, me, now);
   return { request, rh, machine, items, policies } as unknown as VerifiedRequest; // the one place where it is minted
+}
+
+/** A request as a receipt carries it: signed by a machine of this org, at whatever time. For history only: nothing in it may be decided. */
+export async function verifyPastRequest(state: OrgState, signed: Uint8Array): Promise<{ readonly request: Request; readonly rh: Hash }> {
+  const envelope = parseEnvelope('request', signed, limits.requestBytes);
+  const holder = state.keys.get(envelope.signatures[0]?.keyId ?? ('' as KeyId)); // '' is no key id: it is looked up and not found
+  const machine = holder?.kind === 'machine' && holder.use === 'sig' && envelope.signatures.length === 1 ? state.machines.get(holder.id as MachineId) : undefined; // a machine holder's id
+  check(machine !== undefined, 'E_SIG_REQUEST', 'not signed by a machine of this organisation');
+  await verifyEnvelopeSignature(envelope, 0, machine.sigKey);
+  const { v, suite, ...request } = decode(requestCodec, envelope.payload, limits.requestBytes);
+  check(v === protocolVersion && suite === protocolSuite, 'E_SUITE', 'another version or suite');
+  check(request.org === state.org && request.machine === machine.machine, 'E_SIG_REQUEST', 'signed by another machine than it names');
+  verifyTexts(request);
+  return { request, rh: payloadHash('req', 'request', envelope.payload) };
 }
 
 function verifyTimes(request: Request, now: number): void {
@@ -187,6 +202,11 @@ function verifyItem(state: OrgState, machine: Machine, item: RequestItem, me: Me
   return { item, secret, policy };
 }
 
+function verifyProposed(state: OrgState, { path }: Proposal, me: MemberId): void {
+  verifyPath(path);
+  check(hasRole(state, me, 'writer'), 'E_NOT_ELIGIBLE', 'this member does not write secrets');
+}
+
 function verifyAsked(request: Request, policy: PolicyInForce, machine: Machine, me: MemberId, now: number): void {
   check(!policy.separationOfDuties || machine.owner !== me, 'E_SOD', 'the machine’s owner does not count');
   check(policy.exePins.length === 0 || (request.observed.exeHash !== undefined && policy.exePins.includes(request.observed.exeHash)), 'E_POLICY', 'the policy names other programs');
@@ -203,8 +223,8 @@ export function verifyLease(lease: LeaseTerms, policy: { readonly maxTtlS: numbe
 }
 
 function verifyTexts({ claimed, observed }: Request): void {
-  verifyText(claimed.agent, 64);
-  verifyText(claimed.reason);
+  verifyClaim(claimed.agent, 64);
+  verifyClaim(claimed.reason);
   const shown = [observed.user, observed.exe, observed.script, observed.cwd, observed.container, ...observed.argv, ...observed.ancestors.flatMap(({ exe, argv }) => [exe, ...argv])];
   for (const value of shown) if (value !== undefined) verifyObserved(value);
 }

@@ -3,7 +3,7 @@ import { check } from '../errors.ts';
 import type { DeviceId, MachineId } from '../hash.ts';
 import { limits } from '../limits.ts';
 import { entitledMachines, policyFor, quorumOf } from '../policy.ts';
-import { verifyFieldName, verifyPath } from '../text.ts';
+import { verifyFieldName, verifyName, verifyPath } from '../text.ts';
 import { keyIdOf } from '../keys.ts';
 import { type Context, machineOf, memberOf } from './authority.ts';
 import type { Policy, SecretPut, SecretRewrap, SecretRetire, WrapEntry } from './bodies.ts';
@@ -39,6 +39,7 @@ export function applySecretPut(state: OrgState, body: SecretPut, context: Contex
   verifyPath(body.path);
   for (const field of body.fields) verifyFieldName(field);
   check(new Set(body.fields).size === body.fields.length, 'E_FIELD', 'a field twice');
+  verifyName(body.description);
   check(body.proposedBy === undefined || activeMachine(state, body.proposedBy) !== undefined, 'E_UNKNOWN_ID', 'proposed by a machine that is not active');
 
   const before = state.secrets.get(body.secret);
@@ -77,21 +78,25 @@ export function applySecretRewrap(state: OrgState, body: SecretRewrap, context: 
 
   const slots = recipientsOf(state, policy);
   const byMachine = machineOf(signer) !== undefined;
+  check(body.wraps.every((wrap, index) => index === 0 || byRecipient(body.wraps[index - 1] ?? wrap, wrap) < 0), 'E_RECIPIENTS', 'wraps out of order, or two for one recipient');
   for (const wrap of body.wraps) {
     const slot = slots.find(({ kind, recipient }) => kind === wrap.kind && recipient === wrap.recipient);
     check(slot !== undefined && !holds(secret.wraps, wrap.recipient), 'E_RECIPIENTS', 'wrapped for somebody whom policy does not give, or who has a wrap');
     check(slot.keyId === wrap.keyId, 'E_KEY_NOT_IN_LOG', 'wrapped to a key that the log does not name');
-    check((wrap.kind === 'machine') === byMachine, 'E_RECIPIENTS', 'a machine wraps for machines, a device for devices');
+    check(wrap.kind === (byMachine ? 'machine' : 'device'), 'E_RECIPIENTS', 'a machine wraps for machines, a device for devices');
   }
   const known = new Map(secret.shares.map((share) => [share.member, share]));
+  const owners = new Set(body.wraps.map((wrap) => (wrap.kind === 'device' ? activeDevice(state, wrap.recipient as DeviceId)?.member : undefined))); // a device wrap names a device id
   for (const share of body.shares) {
     // k = 1: everybody's share is A, so its commitment is the one that stands. k ≥ 2 needs new shares for all: a new version.
-    check(secret.put.k === 1 && !known.has(share.member) && share.x === 0 && share.commitment === secret.shares[0]?.commitment, 'E_SHARE_COMMIT', 'a share that this version does not have');
+    check(secret.put.k === 1 && !known.has(share.member) && owners.has(share.member), 'E_SHARE_COMMIT', 'a share that this version does not have');
+    check(share.x === 0 && share.commitment === secret.shares[0]?.commitment, 'E_SHARE_COMMIT', 'another share than this version has');
     known.set(share.member, share);
   }
-  for (const wrap of body.wraps) {
-    const owner = wrap.kind === 'device' ? activeDevice(state, wrap.recipient as DeviceId)?.member : undefined; // a device wrap names a device id
-    check(wrap.kind !== 'device' || (owner !== undefined && known.has(owner)), 'E_SHARE_COMMIT', 'a wrap without a share');
+  for (const owner of owners) {
+    if (owner === undefined) continue; // a machine's wrap
+    check(known.has(owner), 'E_SHARE_COMMIT', 'a wrap without a share');
+    check(secret.put.k === 1 || owner === memberOf(state, signer), 'E_RECIPIENTS', 'nobody else knows the share of that member');
   }
   const next = { ...secret, shares: [...known.values()], wraps: [...secret.wraps, ...body.wraps].sort(byRecipient) };
   check(next.wraps.length <= limits.devices + limits.machines + 1, 'E_LIMIT', 'too many recipients');

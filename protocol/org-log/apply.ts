@@ -3,13 +3,14 @@ import { ProtocolError, check } from '../errors.ts';
 import type { Hash, KeyId, OrgId } from '../hash.ts';
 import { keyIdOf } from '../keys.ts';
 import { limits } from '../limits.ts';
-import { verifyPattern, widens } from '../policy.ts';
-import { verifyText } from '../text.ts';
-import type { Bodies, DeviceAdd, EntryType, Policy } from './bodies.ts';
+import { verifyPattern, verifyReachable, widens } from '../policy.ts';
+import { verifyName } from '../text.ts';
+import type { Bodies, DeviceAdd, EntryType, Policy, RecoveryKeys } from './bodies.ts';
 import type { Entry, SignerRef } from './entry.ts';
-import { type Context, memberOf, requireAdmins } from './authority.ts';
-import { applySecretPut, applySecretRewrap, applySecretRetire } from './apply-secret.ts';
-import { type Device, type OrgState, emptyMaps, isActiveMember, liveAdmins, stateHash } from './state.ts';
+import { type Context, adminThreshold, memberOf, requireAdmins } from './authority.ts';
+import { applySecretPut, applySecretRewrap, applySecretRetire, recoveryRecipient } from './apply-secret.ts';
+import { type Device, type OrgState, emptyMaps, isActiveMember, liveAdmins } from './state.ts';
+import { stateHash } from './state-hash.ts';
 import { type VerifiedEntry, orgIdOf, verifyEntry } from './verify.ts';
 
 /** The step of every client: verify, then apply. The caller persists before it acts on the result. */
@@ -21,7 +22,7 @@ export async function advance(state: OrgState | undefined, bytes: Uint8Array, no
 export function applyEntry(state: OrgState | undefined, { entry, eh }: VerifiedEntry): OrgState {
   const next = state === undefined ? applyGenesis(entry, eh) : applyBody(state, entry, eh);
   const after = { ...next, head: { seq: entry.seq, eh }, ts: Math.max(entry.ts, state?.ts ?? 0) };
-  verifyInvariants(after, entry.type);
+  verifyInvariants(state, after);
   return after;
 }
 
@@ -39,9 +40,9 @@ const rules: Rules = {
     throw new ProtocolError('E_CHAIN', 'genesis is the first entry and only the first');
   },
   'member.add': (state, body, context) => {
-    requireAdmins(state, context, state.tAdmin);
+    requireAdmins(state, context, adminThreshold(state));
     check(!state.members.has(body.member), 'E_ID_REUSED', 'member id used before');
-    verifyText(body.name, limits.nameBytes);
+    verifyName(body.name);
     return { ...state, members: state.members.set(body.member, { id: body.member, name: body.name, roles: body.roles, removed: false }) };
   },
   'member.remove': (state, body, context) => {
@@ -55,18 +56,18 @@ const rules: Rules = {
     const others = context.signers.filter((signer) => signer.id !== body.device);
     const byOwner = others.some((signer) => memberOf(state, signer) === body.member);
     // Without a live device of that member, one admin alone could become anybody.
-    requireAdmins(state, { ...context, signers: others }, byOwner ? 1 : state.tAdmin);
+    requireAdmins(state, { ...context, signers: others }, byOwner ? 1 : adminThreshold(state));
     return addDevice(state, body);
   },
   'device.revoke': (state, body, context) => {
     const device = state.devices.get(body.device);
     check(device !== undefined && !device.revoked, 'E_UNKNOWN_ID', 'no such active device');
     const own = context.signers.some((signer) => memberOf(state, signer) === device.member);
-    if (!own) requireAdmins(state, context, 1);
+    if (!own || context.signers.length > 1) requireAdmins(state, context, 1);
     return { ...state, devices: state.devices.set(device.device, { ...device, revoked: true }) };
   },
   'token.issue': (state, body, context) => {
-    requireAdmins(state, context, body.autoAdmit ? state.tAdmin : 1);
+    requireAdmins(state, context, body.autoAdmit ? adminThreshold(state) : 1);
     check(!state.tokens.has(body.token), 'E_ID_REUSED', 'token id used before');
     check(body.expiresAt > context.ts && body.expiresAt - context.ts <= (body.autoAdmit ? 3_600_000 : limits.tokenLifeMs), 'E_TOKEN_EXPIRED', 'a token lives at most 24 hours, 1 hour where it admits by itself');
     check(!body.autoAdmit || body.groups.length === 1, 'E_TOKEN_SCOPE', 'a token that admits by itself is for one group');
@@ -80,7 +81,7 @@ const rules: Rules = {
     check(context.signers.length === 2 && context.signers.some(({ kind, id }) => kind === 'token' && id === body.token) && context.signers.some(({ kind, id }) => kind === 'machine' && id === body.machine), 'E_TOKEN_SCOPE', 'signed by token and machine, nobody else');
     check(!state.machines.has(body.machine), 'E_ID_REUSED', 'machine id used before');
     check(state.machines.size < limits.machines, 'E_LIMIT', `more than ${limits.machines} machines`);
-    verifyText(body.name, limits.nameBytes);
+    verifyName(body.name);
     const keyIds = { sig: keyIdOf('ES256', body.sigKey), kem: keyIdOf('X-Wing', body.kemKey) };
     const machine = { ...body, keyIds, status: token.autoAdmit ? ('active' as const) : ('enrolled' as const), groups: token.autoAdmit ? token.groups : [] };
     const enrolled = { ...state, tokens: state.tokens.set(token.token, { ...token, usedBy: body.machine }), machines: state.machines.set(body.machine, machine) };
@@ -103,14 +104,14 @@ const rules: Rules = {
   'group.set': (state, body, context) => {
     const before = state.groups.get(body.group);
     const narrows = before !== undefined && before.name === body.name && body.members.every((member) => before.members.includes(member));
-    requireAdmins(state, context, narrows ? 1 : state.tAdmin);
-    verifyText(body.name, limits.nameBytes);
+    requireAdmins(state, context, narrows ? 1 : adminThreshold(state));
+    verifyName(body.name);
     check(new Set(body.members).size === body.members.length, 'E_FIELD', 'a member twice in a group');
     for (const member of body.members) check(isActiveMember(state, member), 'E_UNKNOWN_ID', 'no such member');
     return { ...state, groups: state.groups.set(body.group, body) };
   },
   'policy.set': (state, body, context) => {
-    requireAdmins(state, context, widens(state.policies.get(body.policy), body) ? state.tAdmin : 1);
+    requireAdmins(state, context, widens(state.policies.get(body.policy), body) ? adminThreshold(state) : 1);
     return setPolicy(state, body, context.eh);
   },
   'secret.put': applySecretPut,
@@ -121,18 +122,19 @@ const rules: Rules = {
     check(body.epoch === state.mkEpoch + 1, 'E_MK_EPOCH', 'epochs count up by one');
     return { ...state, mkEpoch: body.epoch, mkCommitment: body.commitment };
   },
-  'org.freeze': (state, _body, context) => {
+  'org.freeze': (state, body, context) => {
     requireAdmins(state, context, 1);
+    verifyName(body.reason);
     return { ...state, frozen: true };
   },
-  'org.unfreeze': (state, _body, context) => {
-    requireAdmins(state, context, state.tAdmin);
+  'org.unfreeze': (state, body, context) => {
+    requireAdmins(state, context, adminThreshold(state));
+    verifyName(body.reason);
     return { ...state, frozen: false };
   },
   'recovery.set': (state, body, context) => {
-    requireAdmins(state, context, state.tAdmin);
-    const holder = { kind: 'recovery', id: '00'.repeat(16) } as const;
-    return claimKemKey(claimKey({ ...state, recovery: body }, body.sigKey, holder, 'sig'), body.kemKey, holder);
+    requireAdmins(state, context, adminThreshold(state));
+    return claimRecovery(state, body);
   },
   'recovery.use': () => {
     throw new ProtocolError('E_TYPE_UNKNOWN', 'recovery is not enabled in this version');
@@ -148,23 +150,23 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
   check(entry.type === 'genesis', 'E_CHAIN', 'genesis is the first entry and only the first');
   const { body } = entry;
   check(entry.signers.length === 1 && body.founder.member === body.device.member, 'E_SIGNERS', 'a first entry is signed by the founder’s device');
-  verifyText(body.name, limits.nameBytes);
-  verifyText(body.founder.name, limits.nameBytes);
+  verifyName(body.name);
+  verifyName(body.founder.name);
   const org: OrgId = orgIdOf(eh);
   const base: OrgState = {
     ...emptyMaps(), org, name: body.name, head: { seq: 0, eh }, ts: entry.ts, tAdmin: body.tAdmin, origins: body.origins, rpIds: body.rpIds, frozen: false, mkEpoch: 0, mkCommitment: body.mkCommitment,
-    ...(body.recovery ? { recovery: body.recovery } : {}),
   };
   const { member, name, roles } = body.founder;
   const withDevice = addDevice({ ...base, members: base.members.set(member, { id: member, name, roles, removed: false }) }, body.device);
-  return body.policies.reduce((state, policy) => setPolicy(state, policy, eh), withDevice);
+  const founded = body.recovery ? claimRecovery(withDevice, body.recovery) : withDevice;
+  return body.policies.reduce((state, policy) => setPolicy(state, policy, eh), founded);
 }
 
 function addDevice(state: OrgState, body: DeviceAdd): OrgState {
   check(!state.devices.has(body.device), 'E_ID_REUSED', 'device id used before');
   check(state.devices.size < limits.devices, 'E_LIMIT', `more than ${limits.devices} devices`);
   check(state.rpIds.includes(body.passkey.rpId), 'E_WEBAUTHN', 'a passkey of another relying party');
-  verifyText(body.name, limits.nameBytes);
+  verifyName(body.name);
   const keyIds: Device['keyIds'] = { sig: keyIdOf('ES256', body.sigKey), presence: keyIdOf('ES256', body.presenceKey), inbox: keyIdOf('X-Wing', body.inboxKey), custody: keyIdOf('X-Wing', body.custodyKey) };
   const holder = { kind: 'device', id: body.device } as const;
   let next: OrgState = { ...state, devices: state.devices.set(body.device, { ...body, keyIds, revoked: false }) };
@@ -181,11 +183,17 @@ function setPolicy(state: OrgState, body: Policy, eh: Hash): OrgState {
     check(clause.members.length + clause.groups.length > 0, 'E_QUORUM', 'nobody may approve');
     for (const member of clause.members) check(isActiveMember(state, member), 'E_UNKNOWN_ID', 'no such member');
     for (const group of clause.groups) check(state.groups.has(group), 'E_UNKNOWN_ID', 'no such group');
-    check(clause.groups.length > 0 || clause.k <= clause.members.length, 'E_QUORUM', 'fewer people than the quorum needs');
   }
+  if (!body.retired) verifyReachable(state, body);
+  for (const host of body.hosts) verifyName(host);
   const clash = [...state.policies.values()].some((other) => !other.retired && !body.retired && other.pattern === body.pattern && other.policy !== body.policy);
   check(!clash, 'E_POLICY', 'another policy has this pattern');
   return { ...state, policies: state.policies.set(body.policy, { ...body, eh }) };
+}
+
+function claimRecovery(state: OrgState, body: RecoveryKeys): OrgState {
+  const holder = { kind: 'recovery', id: recoveryRecipient } as const;
+  return claimKemKey(claimKey({ ...state, recovery: body }, body.sigKey, holder, 'sig'), body.kemKey, holder);
 }
 
 function claimKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef, use: 'sig' | 'presence'): OrgState {
@@ -201,9 +209,10 @@ function claim(state: OrgState, keyId: KeyId, holder: SignerRef & { readonly use
   return { ...state, keys: state.keys.set(keyId, holder) };
 }
 
-function verifyInvariants(state: OrgState, type: EntryType): void {
-  const admins = liveAdmins(state);
-  check(admins.length >= 1 || state.recovery !== undefined, 'E_MIN_ADMINS', 'no admin with a live device would be left');
-  check(admins.length >= state.tAdmin || state.recovery !== undefined || type === 'genesis', 'E_MIN_ADMINS', 'fewer admins than the threshold would be left');
-  check(admins.length <= limits.admins, 'E_LIMIT', `more than ${limits.admins} admins`);
+function verifyInvariants(before: OrgState | undefined, after: OrgState): void {
+  const admins = liveAdmins(after).length;
+  check(admins >= 1 || after.recovery !== undefined, 'E_MIN_ADMINS', 'no admin with a live device would be left');
+  // While an org is founded it has fewer admins than its threshold: their number may rise to it, and from then on never fall below it.
+  check(admins >= after.tAdmin || before === undefined || admins >= liveAdmins(before).length || after.recovery !== undefined, 'E_MIN_ADMINS', 'fewer admins than the threshold would be left');
+  check(admins <= limits.admins, 'E_LIMIT', `more than ${limits.admins} admins`);
 }

@@ -2,7 +2,7 @@
 import { check } from '../errors.ts';
 import type { DeviceId, Hash, MachineId, MemberId } from '../hash.ts';
 import type { SignerRef } from './entry.ts';
-import { type OrgState, activeDevice, hasRole } from './state.ts';
+import { type OrgState, activeDevice, hasRole, liveAdmins } from './state.ts';
 
 export interface Context {
   readonly signers: readonly SignerRef[];
@@ -17,6 +17,11 @@ export function memberOf(state: OrgState, signer: SignerRef): MemberId | undefin
 /** The machine behind a machine's signature. */
 export function machineOf(signer: SignerRef): MachineId | undefined {
   return signer.kind === 'machine' ? (signer.id as MachineId) : undefined; // a machine signer's id is a machine id
+}
+
+/** Admins who must sign what increases authority: tAdmin, or all there are while an org is being founded. */
+export function adminThreshold(state: OrgState): number {
+  return Math.max(1, Math.min(state.tAdmin, liveAdmins(state).length));
 }
 
 /** `needed` different admins signed, and nobody but admins. Counted in members, not in devices. */

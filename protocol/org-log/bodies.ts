@@ -160,7 +160,7 @@ export interface Genesis {
   readonly mkCommitment: Hash;
   readonly salt: Uint8Array;
 }
-const recoveryCodec: Codec<RecoveryKeys> = record<RecoveryKeys>({ sigKey: [1, publicKeyCodec], kemKey: [2, kemPublicKeyCodec], delayMs: [3, time] });
+export const recoveryCodec: Codec<RecoveryKeys> = record<RecoveryKeys>({ sigKey: [1, publicKeyCodec], kemKey: [2, kemPublicKeyCodec], delayMs: [3, time] });
 const exposed = array(secretIdCodec, 1_024);
 const groups = array(groupIdCodec, 64);
 

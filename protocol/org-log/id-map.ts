@@ -36,6 +36,10 @@ export class IdMap<K extends string, V> {
     for (const bucket of this.buckets) if (bucket) yield* bucket.values();
   }
 
+  *keys(): Generator<K> {
+    for (const bucket of this.buckets) if (bucket) yield* bucket.keys();
+  }
+
   *entries(): Generator<[K, V]> {
     for (const bucket of this.buckets) if (bucket) yield* bucket.entries();
   }

@@ -1,5 +1,4 @@
 // What the log says at one head: the only source of keys, roles, policies and versions (spec/05-org-log.md §state).
-import { type Item } from '../codec.ts';
 import { type DeviceId, type GroupId, type Hash, type KeyId, type MachineId, type MemberId, type OrgId, type PolicyId, type SecretId, type TokenId, hash } from '../hash.ts';
 import type { DeviceAdd, GroupSet, MachineEnrol, Policy, RecoveryKeys, Role, SecretPut, ShareCommitment, TokenIssue, WrapEntry } from './bodies.ts';
 import type { SignerRef } from './entry.ts';
@@ -95,24 +94,6 @@ export function hasRole(state: OrgState, member: MemberId, role: Role): boolean 
 /** Admins who can act: active, with a live device. */
 export function liveAdmins(state: OrgState): readonly MemberId[] {
   return [...state.members.values()].filter((member) => hasRole(state, member.id, 'admin') && devicesOf(state, member.id).length > 0).map((member) => member.id);
-}
-
-/** Hash of everything a state says, equal in every client; what a checkpoint restates (spec/05-org-log.md §checkpoint). */
-export function stateHash(state: OrgState): Hash {
-  const list = (values: Iterable<Item>): Item => [...values].map((value) => hash('state', [value])).sort();
-  const json = (value: unknown): Item => JSON.stringify(value, stable); // hashed only, never parsed
-  return hash('state', [
-    state.org, state.name, state.head.seq, state.head.eh, state.ts, state.tAdmin, json([state.origins, state.rpIds, state.recovery ?? 0]), state.frozen ? 1 : 0, state.mkEpoch, state.mkCommitment,
-    ...[state.members, state.devices, state.machines, state.tokens, state.groups, state.policies, state.secrets].map((map) => list([...map.values()].map(json))),
-    list([...state.byPath.entries()].map((pair) => pair.join(' '))), list([...state.keys.entries()].map(json)),
-  ]);
-}
-
-// Sorted keys and hex for bytes: one text per value.
-function stable(_key: string, value: unknown): unknown {
-  if (value instanceof Uint8Array) return Array.from(value);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 export function emptyMaps(): Pick<OrgState, 'members' | 'devices' | 'machines' | 'tokens' | 'groups' | 'policies' | 'secrets' | 'byPath' | 'keys'> {

@@ -37,7 +37,7 @@ export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array
   if (state) verifyPlace(state, entry, eh);
   else check(entry.seq === 0 && entry.prev === zeroHash && orgIdOf(zeroHash) === entry.org, 'E_CHAIN', 'not a first entry');
   verifyTime(state, entry, now);
-  await verifyIntroduced(entry, envelope, eh, known, state?.origins);
+  await verifyIntroduced(state, entry, envelope, eh, known);
   verifySigners(entry, envelope, known);
   await verifyAdmittedKeys(entry);
   return { entry, eh } as VerifiedEntry; // the one place where it is minted
@@ -94,16 +94,17 @@ function verifyTime(state: OrgState | undefined, entry: Entry, now: number): voi
 }
 
 // Keys that the entry itself brings must prove that they are held: a first device, a new device, a new machine.
-async function verifyIntroduced(entry: Entry, envelope: Envelope, eh: Hash, known: Map<KeyId, Voice>, origins: readonly string[] | undefined): Promise<void> {
+async function verifyIntroduced(state: OrgState | undefined, entry: Entry, envelope: Envelope, eh: Hash, known: Map<KeyId, Voice>): Promise<void> {
   const voices: Voice[] = [];
   const device = deviceIn(entry);
   if (device) voices.push({ signer: { kind: 'device', id: device.device }, publicKey: device.sigKey, passkey: device.passkey });
   if (entry.type === 'machine.enrol') voices.push({ signer: { kind: 'machine', id: entry.body.machine }, publicKey: entry.body.sigKey });
-  const allowed = entry.type === 'genesis' ? entry.body.origins : (origins ?? []);
+  const allowed = entry.type === 'genesis' ? entry.body.origins : (state?.origins ?? []);
   for (const voice of voices) {
     const keyId = keyIdOf('ES256', voice.publicKey);
+    check(state?.keys.has(keyId) !== true, 'E_KEY_REUSED', 'a key that the log has seen before');
     const signature = envelope.signatures.find((candidate) => candidate.keyId === keyId);
-    check(signature !== undefined && !known.has(keyId), 'E_SIGNERS', 'a new key must sign its own admission');
+    check(signature !== undefined, 'E_SIGNERS', 'a new key must sign its own admission');
     await verifyVoice(voice, envelope, signature, eh, allowed);
     known.set(keyId, voice);
   }
