@@ -40,7 +40,7 @@ export const rooms: readonly Room[] = [
   {
     path: 'daemon/cli',
     imports: ['sdk', 'protocol/local-api'],
-    lazily: ['daemon', 'relay/main', 'relay/static', 'console/build.ts', 'mcp', 'protocol'],
+    lazily: ['daemon', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'protocol'],
     packages: [...runtime, 'zod', 'uqr'],
     about: 'one file per command, each a client of the daemon; whole servers load when their verb runs',
   },

@@ -1,0 +1,31 @@
+// All commands, each loaded when it runs (spec/10-local-api.md §command-line). Help, suggestions and completion read this list.
+import type { Command } from './terminal/command.ts';
+
+export interface Listed {
+  readonly about: string;
+  readonly group: 'use' | 'keep' | 'watch' | 'set up' | 'serve' | 'other';
+  /** First operand, where it is one of a few. */
+  readonly verbs?: readonly string[];
+  readonly load: () => Promise<{ readonly command: Command }>;
+}
+
+export const catalogue: Readonly<Record<string, Listed>> = {
+  get: { group: 'use', about: 'read one secret, after a person approved', load: () => import('./get.ts') },
+  run: { group: 'use', about: 'run a program with secrets in its environment', load: () => import('./run.ts') },
+  put: { group: 'keep', about: 'store a secret, countersigned by a writer', load: () => import('./put.ts') },
+  ls: { group: 'keep', about: 'list secrets: names, never values', load: () => import('./ls.ts') },
+  info: { group: 'keep', about: 'one secret: versions, policy, who holds it', load: () => import('./info.ts') },
+  status: { group: 'watch', about: 'what the daemon is doing', load: () => import('./status.ts') },
+  lease: { group: 'watch', about: 'live leases: list and end', verbs: ['ls', 'end'], load: () => import('./lease.ts') },
+  log: { group: 'watch', about: 'the org log: show and verify', verbs: ['show', 'verify'], load: () => import('./log.ts') },
+  doctor: { group: 'watch', about: 'check everything, and what to do about it', load: () => import('./doctor.ts') },
+  up: { group: 'set up', about: 'relay, daemon and console for one person', load: () => import('./up.ts') },
+  org: { group: 'set up', about: 'create or show the organisation', verbs: ['show', 'create'], load: () => import('./org.ts') },
+  join: { group: 'set up', about: 'enrol this machine with a token', load: () => import('./join.ts') },
+  daemon: { group: 'serve', about: 'the local daemon in the foreground', load: () => import('./daemon.ts') },
+  relay: { group: 'serve', about: 'a relay, and care for its data', verbs: ['serve', 'check', 'backup', 'restore'], load: () => import('./relay.ts') },
+  console: { group: 'serve', about: "the approver's web app from your own machine", verbs: ['serve'], load: () => import('./console.ts') },
+  completion: { group: 'other', about: 'completion for bash, zsh or fish', verbs: ['bash', 'zsh', 'fish'], load: () => import('./completion.ts') },
+  version: { group: 'other', about: 'the version', load: () => import('./version.ts') },
+  help: { group: 'other', about: 'help for a command', load: () => import('./help.ts') },
+};

@@ -1,0 +1,43 @@
+// `stillvault info`: one secret, its policy, and who holds a part of it (spec/10-local-api.md §calls).
+import type { SecretInfo } from '../../protocol/local-api.ts';
+import { usage } from './terminal/arguments.ts';
+import type { Command } from './terminal/command.ts';
+import { dateTime, durationText, printable, table } from './terminal/text.ts';
+
+export const command: Command = {
+  usage: ['info <path>'],
+  examples: [['stillvault info prod/db-primary', 'who approves it, for how long, and who holds a part']],
+  options: {},
+  async run({ args, output, client }) {
+    const [path, ...more] = args.operands;
+    if (path === undefined || more.length > 0) throw usage('which secret? give one path');
+    const info = await client().info(path);
+    if (output.json) output.jsonLine(info);
+    else output.data(table(rows(info)));
+    return 0;
+  },
+};
+
+function rows({ path, version, fields, description, updatedAt, entitled, policy, custody }: SecretInfo): readonly (readonly string[])[] {
+  const list = (names: readonly string[]): string => names.map(printable).join(', ') || 'nobody';
+  return [
+    ['path', printable(path)],
+    ['version', `${version}, ${dateTime(updatedAt)}`],
+    ...(fields.length > 0 ? [['fields', list(fields)]] : []),
+    ...(description === '' ? [] : [['description', printable(description)]]),
+    ['this machine', entitled ? 'may ask' : 'may not ask'],
+    ['approvers', printable(policy.approvers)],
+    ['machines', printable(policy.machines)],
+    [
+      'lease',
+      policy.maxTtlS === 0
+        ? 'none: one use for each approval'
+        : `up to ${durationText(policy.maxTtlS)}, ${policy.maxUses} uses, for ${policy.scopes.join(', ')}`,
+    ],
+    ['tier', policy.tier + (policy.reasonRequired ? ', a reason is required' : '')],
+    ['policy', printable(policy.pattern)],
+    ['approver half', `${custody.k} of ${list(custody.members)}`],
+    ['machine half', list(custody.machines)],
+    ...(custody.waiting.length > 0 ? [['waiting for a wrap', list(custody.waiting)]] : []),
+  ];
+}

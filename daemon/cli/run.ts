@@ -1,0 +1,58 @@
+// `stillvault run`: one request for all secrets, then the program with them in its environment and nowhere else (spec/10-local-api.md §run).
+import { StillvaultError } from '../../sdk/errors.ts';
+import { askFrom, askOptions } from './get.ts';
+import { findProgram, runProgram } from './run/program.ts';
+import { collectVariables, environmentOf, verifyArguments } from './run/variables.ts';
+import { usage } from './terminal/arguments.ts';
+import type { Command } from './terminal/command.ts';
+import { releasedNote } from './terminal/released.ts';
+import { printable } from './terminal/text.ts';
+import { awaitPeople } from './terminal/waiting.ts';
+
+export const command: Command = {
+  usage: ['run [-e NAME=reference]… [--env-file FILE]… [options] -- program [argument]…'],
+  examples: [
+    ['stillvault run -e PGPASSWORD=prod/db-primary -- psql -h db', 'one secret in one program'],
+    ['stillvault run --env-file .env --reason "deploy 42" -- ./deploy', 'references in a file, one request for all'],
+    ['API_KEY=stillvault://prod/api-key stillvault run -- node app.js', 'references that are in the environment already'],
+    ['stillvault run -e T=prod/token --ttl 15m -- make all', 'and a lease for the next runs'],
+  ],
+  options: {
+    env: { about: 'variable and the secret that it shall hold', takes: 'NAME=REFERENCE', short: 'e', repeats: true },
+    'env-file': { about: 'lines NAME=value; values that are stillvault://… are resolved', takes: 'FILE', repeats: true },
+    ...askOptions,
+  },
+  notes: [
+    'Variables of this environment whose whole value is stillvault://… are resolved\ntoo. All secrets are one request and one approval. The program is started exactly\nas written, without a shell; its exit code is ours. 125: not started by us (denied,\nexpired, …; --json tells which, on standard error), 126: not executable,\n127: not found, 128+n: ended by signal n.',
+  ],
+  stopAtOperand: true,
+  failureExit: 125,
+  jsonToStderr: true,
+  async run({ args, world, output, client }) {
+    const argv = args.operands;
+    const [name] = argv;
+    if (name === undefined) throw usage('which program? write it after --', 'stillvault run -e NAME=prod/secret -- program');
+    const variables = collectVariables(world.env, args.all('env'), args.all('env-file'));
+    verifyArguments(argv);
+    const ask = askFrom(args);
+    // Found before anybody is asked: an approval for a program that is not there is a gesture wasted.
+    const program = findProgram(name, variables.plain['PATH'] ?? world.env['PATH']);
+    if (program.kind !== 'found') {
+      const missing = program.kind === 'missing';
+      output.failure(
+        new StillvaultError(missing ? 'not_found' : 'error', `${printable(name)}: ${missing ? 'no such program' : 'not executable'}; nobody was asked`),
+      );
+      return missing ? 127 : 126;
+    }
+    if (variables.items.length === 0) return runProgram(world, output, program.path, argv, variables.plain);
+    const released = await awaitPeople({ world, output }, (waiting) => client().release({ items: variables.items, ...ask }, waiting));
+    let env;
+    try {
+      env = environmentOf(variables, released.values);
+    } finally {
+      for (const { bytes } of released.values) bytes.fill(0);
+    }
+    releasedNote(output, released, world.now());
+    return runProgram(world, output, program.path, argv, env);
+  },
+};

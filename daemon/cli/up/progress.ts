@@ -1,0 +1,51 @@
+// What `up` tells: where the console is, and what comes next whenever that changes.
+import type { Status } from '../../../protocol/local-api.ts';
+import type { Output } from '../terminal/output.ts';
+import { printable } from '../terminal/text.ts';
+import type { Up } from './start.ts';
+
+const lookMs = 250;
+
+export function tellProgress(up: Up, output: Output, ownData: boolean): Disposable {
+  const first = up.status();
+  const address = first.state === 'not_enrolled' ? up.setup : up.console;
+  if (output.json) output.jsonLine({ event: 'started', console: address, relay: up.relay, data: up.data, socket: up.socketPath, state: first.state });
+  output.note(`Stillvault is running: relay ${up.relay}, data in ${printable(up.data)}. Ctrl-C stops it.`);
+  if (ownData) output.note(`In other terminals: export STILLVAULT_SOCKET=${printable(up.socketPath)}`);
+  output.note(first.state === 'not_enrolled' ? 'Open the console and create your organisation with a passkey:' : 'The console:');
+  if (!output.json) output.data(`  ${address}\n`);
+  if (first.state !== 'not_enrolled') output.note(sayState(first));
+
+  let told = stateKey(first);
+  const timer = setInterval(() => {
+    const status = up.status();
+    const key = stateKey(status);
+    if (key === told) return;
+    told = key;
+    if (status.state !== 'not_enrolled') up.forgetSetup();
+    if (output.json)
+      output.jsonLine({ event: status.state, ...(status.machine && { machine: status.machine }), ...(status.halted && { halted: status.halted }) });
+    output.note(sayState(status));
+  }, lookMs);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+function stateKey({ state, halted, org }: Status): string {
+  return `${state} ${halted ?? ''} ${org?.id ?? ''}`;
+}
+
+function sayState({ state, halted, machine, org }: Status): string {
+  const name = printable(machine?.name ?? 'this machine');
+  switch (state) {
+    case 'not_enrolled':
+      return 'This machine has no organisation.';
+    case 'awaiting_admission':
+      return `${name} waits for admission. Compare in the console, then admit it: ${printable(machine?.words ?? '')}`;
+    case 'ready':
+      return `${name} is admitted to ${printable(org?.name ?? '') || 'the organisation'}: ready. Try, in another terminal: stillvault put prod/db-primary`;
+    case 'frozen':
+      return 'The organisation is frozen: nothing is released until an admin unfreezes it in the console.';
+    case 'halted':
+      return `Halted (${printable(halted ?? 'unknown')}): nothing is released. Next: stillvault doctor`;
+  }
+}
