@@ -36,6 +36,10 @@ export const limits = {
   requestLifeMs: 900_000,
   requestLifeDefaultMs: 180_000,
   clockSkewMs: 300_000,
+  /** How far in the future an entry may lie for a client to wait for it: longer, and one member could stop the log. */
+  clockWaitMs: 86_400_000,
+  /** Records that are no entries, read in one sync before it gives up. */
+  garbageRecords: 10_000,
   tokenLifeMs: 86_400_000,
   maxStalenessDefaultMs: 86_400_000,
   leaseMaxS: 86_400,

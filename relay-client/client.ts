@@ -1,5 +1,5 @@
 // Calls to the relay: sessions, streams, blobs, mail (spec/08-relay.md). Runtime-neutral: daemon and console share it.
-import { toBase64Url } from '../protocol/bytes.ts';
+import { concat, toBase64Url } from '../protocol/bytes.ts';
 import type { Codec } from '../protocol/codec.ts';
 import type { Signer } from '../protocol/keys.ts';
 import type { Random } from '../protocol/random.ts';
@@ -26,7 +26,13 @@ export class RelayClientError extends Error {
 }
 
 /** The part of fetch that is used. */
-export type Fetch = (url: string, init: { readonly method: string; readonly headers: Record<string, string>; readonly body: Uint8Array; readonly signal: AbortSignal }) => Promise<{ readonly status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
+export type Fetch = (url: string, init: { readonly method: string; readonly headers: Record<string, string>; readonly body: Uint8Array; readonly signal: AbortSignal }) => Promise<FetchAnswer>;
+export interface FetchAnswer {
+  readonly status: number;
+  /** Read piece by piece where there is one, so that an endless answer ends. */
+  readonly body?: { getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }>; cancel(): Promise<void> } } | null;
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
 
 export interface RelayClientDeps {
   /** Base address, e.g. `https://relay.example`; its origin is the audience of sessions. */
@@ -84,8 +90,9 @@ export function createRelayClient(deps: RelayClientDeps): RelayClient {
     try {
       const response = await deps.fetch(audience + path, { method: 'POST', headers, body, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
       status = response.status;
-      answer = new Uint8Array(await response.arrayBuffer());
+      answer = await readAnswer(response);
     } catch (cause) {
+      if (cause instanceof RelayClientError) throw cause;
       throw new RelayClientError('E_RELAY_AWAY', `no answer from the relay at ${audience}`, { cause });
     }
     if (status >= 200 && status < 300) return answer;
@@ -137,6 +144,23 @@ export function createRelayClient(deps: RelayClientDeps): RelayClient {
     post: async (mails) => void (await call(paths.mail, mailPostCodec, { mails }, mailPostedCodec)),
     readMail: (read, signal) => call(paths.mailRead, mailReadCodec, read, mailPageCodec, signal),
   };
+}
+
+async function readAnswer(response: FetchAnswer): Promise<Uint8Array> {
+  if (!response.body) return new Uint8Array(await response.arrayBuffer());
+  const reader = response.body.getReader();
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || value === undefined) return concat(...parts);
+    size += value.length;
+    if (size > limits.wireBytes) {
+      await reader.cancel().catch(() => undefined); // it is given up in any case
+      throw new RelayClientError('E_RELAY_ANSWER', 'the relay answered more than an answer may be');
+    }
+    parts.push(value);
+  }
 }
 
 // Answer of a command: whatever the body is.

@@ -50,6 +50,7 @@ export function startLive(deps: LiveDeps): Live {
   // Resolves when the connection is over; `ready` is called once the subscription stands.
   async function connection(ready: () => void): Promise<void> {
     token = (await deps.client.session()).token;
+    if (stopping.signal.aborted) return;
     await new Promise<void>((done) => {
       const opened = deps.openSocket(deps.client.url.replace(/^http/, 'ws') + paths.live);
       opened.binaryType = 'arraybuffer';

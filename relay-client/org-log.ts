@@ -3,17 +3,17 @@ import { toHex } from '../protocol/bytes.ts';
 import { ProtocolError, check } from '../protocol/errors.ts';
 import type { Hash, OrgId } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
-import { type Entry, entryHash, parseEntry, zeroHash } from '../protocol/org-log/entry.ts';
 import { advance } from '../protocol/org-log/apply.ts';
-import { type MetaKeys, type NewEpoch, mkCommitment, openPreviousKey, openRecord, orgStream, parseRecord, sealRecord } from '../protocol/org-log/record.ts';
+import { type Entry, zeroHash } from '../protocol/org-log/entry.ts';
+import { type MetaKeys, type NewEpoch, openRecord, orgStream, sealRecord } from '../protocol/org-log/record.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import type { Random } from '../protocol/random.ts';
-import { parseEnvelope } from '../protocol/sign.ts';
-import type { StreamRecord } from '../protocol/wire.ts';
+import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
+import { type JudgeDeps, beginsEpoch, entryIn, haltingCodes, judgeRecord, verifyEpoch, verifyNoFork, walkKeysBack } from './judge.ts';
 
 export interface StoredEntry { readonly seq: number; readonly eh: Hash; readonly bytes: Uint8Array }
-/** Position in the relay's stream, which also counts records that are no entries. */
+/** Position of the last entry in the relay's stream, which also counts records that are no entries. */
 export interface StreamCursor { readonly seq: number; readonly eh: Hash }
 export interface StoredLog { readonly entries: readonly StoredEntry[]; readonly cursor: StreamCursor; readonly keys: MetaKeys }
 export interface LogStore {
@@ -30,7 +30,11 @@ export interface OrgLogDeps {
   readonly random: Random;
   /** Opens this holder's wrap of a new MK. */
   readonly openMkWrap: (epoch: number, wraps: Uint8Array) => Promise<Uint8Array>;
+  /** Whether the log still gives this holder the metadata key. Where it does, a new epoch without a wrap for it is somebody's garbage. */
+  readonly isHolder?: (state: OrgState) => boolean;
 }
+/** With the entry that begins a new epoch of the metadata key. */
+export interface Rotation { readonly epoch: number; readonly mk: Uint8Array; readonly opens: NewEpoch }
 export interface OrgLog {
   /** Undefined before the first sync of a fresh client. */
   readonly state: OrgState | undefined;
@@ -41,18 +45,14 @@ export interface OrgLog {
   readonly keys: MetaKeys;
   /** Keys from an invitation or token, before the first sync. */
   addKey(epoch: number, mk: Uint8Array): void;
-  /** Fetches and verifies what is new; one at a time. Throws what makes this log stop: E_FORK, E_LOG_ROLLBACK, E_CHAIN … */
+  /** Fetches and verifies what is new; one at a time. Throws what makes this log stop (E_FORK, E_LOG_ROLLBACK, E_CHAIN …), E_CLOCK, E_REVOKED. */
   sync(): Promise<OrgState>;
   /** Verifies the signed entry here, then offers it to the relay. Throws E_RELAY_CONFLICT where the log has moved: sign again on the new head. */
-  append(entry: Uint8Array, epoch?: { readonly epoch: number; readonly mk: Uint8Array; readonly opens: NewEpoch }): Promise<OrgState>;
+  append(entry: Uint8Array, rotation?: Rotation): Promise<OrgState>;
   onChange(listener: (state: OrgState, entries: readonly Entry[]) => void): () => void;
-  /** Code that stopped this log for good, until a person has looked. */
+  /** What stopped this log for good, until a person has looked; a ForkError holds both entries. */
   readonly halted: ProtocolError | undefined;
 }
-
-// What makes the log stop; every other failure of a record means that it is no entry, and the head stays.
-const halting = new Set(['E_FORK', 'E_LOG_ROLLBACK', 'E_TYPE_UNKNOWN', 'E_SUITE', 'E_CHAIN', 'E_CHAIN_GAP', 'E_CHECKPOINT_STATE']);
-const waiting = new Set(['E_CLOCK', 'E_MK_EPOCH', 'E_REVOKED']);
 
 /** Loads and re-verifies the stored log. Throws E_LOG_ROLLBACK on a store that lost entries. */
 export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
@@ -60,11 +60,21 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   const stored = await deps.store.load();
   const entries: StoredEntry[] = [];
   let state: OrgState | undefined;
+  // Of the last entry; what lies after it and was no entry is looked at again by the next start.
   let cursor: StreamCursor = stored?.cursor ?? { seq: -1, eh: zeroHash };
-  let keys = new Map(stored?.keys);
+  let tail = cursor;
+  let keys: MetaKeys = new Map(stored?.keys);
   let halted: ProtocolError | undefined;
+  let leftOut: ProtocolError | undefined;
   let syncing: Promise<OrgState> | undefined;
   const listeners = new Set<(state: OrgState, entries: readonly Entry[]) => void>();
+  const judging: JudgeDeps = {
+    org: deps.org,
+    now: deps.now,
+    openMkWrap: deps.openMkWrap,
+    getBlob: async (hash) => (await deps.client.getBlobs([hash]))[0],
+    entryAt: (seq) => entries[seq],
+  };
 
   for (const entry of stored?.entries ?? []) {
     state = await accept(state, entry.bytes);
@@ -90,100 +100,122 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   async function syncOnce(): Promise<OrgState> {
     if (halted) throw halted;
     try {
-      await fetchNew();
-      if (!state) throw new RelayClientError('E_RELAY_NOT_FOUND', 'the relay does not have this organisation’s log');
-      return state;
+      await fetchNew(false);
     } catch (error) {
-      if (error instanceof ProtocolError && halting.has(error.code)) halted = error;
+      if (error instanceof ProtocolError && haltingCodes.has(error.code)) halted = error;
       throw error;
     }
+    if (leftOut && !(state && deps.isHolder?.(state))) throw leftOut;
+    if (state) return state;
+    const isEmpty = tail.seq < 0;
+    tail = cursor;
+    if (isEmpty) throw new RelayClientError('E_RELAY_NOT_FOUND', 'the relay does not have this organisation’s log');
+    throw new ProtocolError('E_MK_EPOCH', 'nothing at the relay opens with the metadata keys that are held here');
   }
 
-  async function fetchNew(): Promise<void> {
-    for (;;) {
-      // The record at the cursor is read again: a relay that went back or shows another history is found out.
-      const from = Math.max(cursor.seq, 0);
-      const page = await deps.client.read(place.stream, from);
-      check(page.head.seq >= cursor.seq, 'E_LOG_ROLLBACK', 'the relay shows an older log than before');
-      const fresh = cursor.seq < 0 ? page.records : page.records.slice(1);
-      const same = cursor.seq < 0 || page.records[0]?.eh === cursor.eh;
-      if (!same) await explainFork(page.records[0]);
-      check(fresh.every((record, index) => record.seq === cursor.seq + 1 + index), 'E_CHAIN_GAP', 'the relay left out records');
-      if (fresh.length === 0) return;
-      await learnKeys(fresh, page.head.seq);
-      await take(fresh);
-      if (cursor.seq >= page.head.seq) return;
+  async function fetchNew(again: boolean): Promise<void> {
+    let target = 0;
+    let garbage = 0;
+    let early = false;
+    for (let first = true; first || tail.seq < target; first = false) {
+      // The record at the tail is read again: a relay that went back or shows another history is found out.
+      const page = await deps.client.read(place.stream, Math.max(tail.seq, 0));
+      const fresh = await verifyPage(page, first);
+      if (first) target = page.head.seq;
+      const { none, wait, gap } = await take(fresh);
+      garbage += none;
+      early ||= wait;
+      if (gap) {
+        // What looked like garbage may have been judged with a wrong clock, or by a relay that has mended: once more from the last entry.
+        if (early) throw new ProtocolError('E_CLOCK', 'the log goes on from an entry of the future: compare the clocks', { cause: gap });
+        if (again || tail.seq === cursor.seq) throw gap;
+        tail = cursor;
+        return fetchNew(true);
+      }
+      check(garbage <= limits.garbageRecords, 'E_RELAY_GARBAGE', 'the relay holds too much that is no entry');
     }
   }
 
-  // Another record where this client has one: an authentic entry there is a fork, anything else is a relay that lost its data.
-  async function explainFork(record: StreamRecord | undefined): Promise<never> {
-    const bytes = record && (await openRecord(place, keys, record.blob).catch(() => undefined));
-    const authentic = bytes !== undefined && state !== undefined && parseEnvelope('entry', bytes, limits.entryBytes).signatures.some(({ keyId }) => state?.keys.has(keyId));
-    throw new ProtocolError(authentic ? 'E_FORK' : 'E_LOG_ROLLBACK', authentic ? 'two entries claim one place' : 'the relay shows another history than before');
+  async function verifyPage(page: StreamPage, first: boolean): Promise<readonly StreamRecord[]> {
+    check(page.head.seq >= tail.seq, 'E_LOG_ROLLBACK', 'the relay shows an older log than before');
+    const [known] = page.records;
+    if (tail.seq >= 0 && known?.eh !== tail.eh) await explainOther(known);
+    const fresh = tail.seq < 0 ? page.records : page.records.slice(1);
+    check(fresh.every((record, index) => record.stream === place.stream && record.seq === tail.seq + 1 + index), 'E_CHAIN_GAP', 'the relay left out records');
+    if (fresh.length === 0 && page.head.seq > tail.seq) throw new RelayClientError('E_RELAY_ANSWER', 'the relay names records that it does not give');
+    if (first && state === undefined && Math.min(...keys.keys()) > 0) keys = await walkKeysBack(deps.org, keys, await firstsOfEpochs(page));
+    return fresh;
   }
 
-  async function take(records: readonly StreamRecord[]): Promise<void> {
+  // Another record where this client has one: a valid entry there is a fork, anything else is a relay that lost its data.
+  async function explainOther(record: StreamRecord | undefined): Promise<never> {
+    const bytes = record && (await openRecord(place, keys, record.blob).catch(() => undefined));
+    if (bytes !== undefined) await verifyNoFork(judging, bytes);
+    throw new ProtocolError('E_LOG_ROLLBACK', 'the relay shows another history than before');
+  }
+
+  async function firstsOfEpochs(page: StreamPage): Promise<readonly StreamRecord[]> {
+    const firsts: StreamRecord[] = [];
+    for (let records = page.records, next = 0; records.length > 0; records = (await deps.client.read(place.stream, next)).records) {
+      next += records.length;
+      firsts.push(...records.filter(({ blob }) => beginsEpoch(blob)));
+      if (next > page.head.seq) break;
+    }
+    return firsts;
+  }
+
+  /** Applies what are entries, then throws what stopped it; a gap is told to the caller, who may look again. */
+  async function take(records: readonly StreamRecord[]): Promise<{ readonly none: number; readonly wait: boolean; readonly gap?: ProtocolError }> {
     const accepted: StoredEntry[] = [];
     const parsed: Entry[] = [];
-    let next = state;
-    let at = cursor;
+    let [next, at, learned] = [state, cursor, keys];
+    let [none, wait] = [0, false];
     let stop: unknown;
     for (const record of records) {
       try {
-        const bytes = await openRecord(place, keys, record.blob);
-        next = await accept(next, bytes);
-        await verifyEpoch(next, record);
-        accepted.push({ seq: next.head.seq, eh: next.head.eh, bytes });
-        parsed.push(parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload));
-      } catch (error) {
-        if (!(error instanceof ProtocolError) || halting.has(error.code) || waiting.has(error.code)) {
-          stop = error;
-          break;
+        const verdict = await judgeRecord(judging, next, learned, record);
+        if (verdict.kind === 'entry') {
+          accepted.push({ seq: verdict.state.head.seq, eh: verdict.state.head.eh, bytes: verdict.bytes });
+          parsed.push(verdict.entry);
+          [next, learned, at, leftOut] = [verdict.state, verdict.keys, { seq: record.seq, eh: record.eh }, undefined];
+        } else {
+          none++;
+          wait ||= verdict.early === true;
+          leftOut = verdict.leftOut ?? leftOut;
         }
+      } catch (error) {
+        stop = error;
+        break;
       }
-      at = { seq: record.seq, eh: record.eh };
+      tail = { seq: record.seq, eh: record.eh };
     }
-    await commit(next, accepted, at, parsed);
+    const judged = tail;
+    if (accepted.length > 0) await commit(next, accepted, at, parsed, learned);
+    tail = judged;
+    if (stop instanceof ProtocolError && stop.code === 'E_CHAIN_GAP') return { none, wait, gap: stop };
     if (stop !== undefined) throw stop;
+    return { none, wait };
   }
 
-  async function commit(next: OrgState | undefined, accepted: readonly StoredEntry[], at: StreamCursor, parsed: readonly Entry[]): Promise<void> {
-    await deps.store.persist(accepted, at, keys);
-    cursor = at;
+  async function commit(next: OrgState | undefined, accepted: readonly StoredEntry[], at: StreamCursor, parsed: readonly Entry[], learned: MetaKeys): Promise<void> {
+    await deps.store.persist(accepted, at, learned);
     entries.push(...accepted);
-    if (!next || accepted.length === 0) return;
-    state = next;
-    for (const listener of listeners) listener(next, parsed);
+    [cursor, tail, keys, state] = [at, at, learned, next];
+    if (next) for (const listener of listeners) listener(next, parsed);
   }
 
-  async function verifyEpoch(after: OrgState, record: StreamRecord): Promise<void> {
-    const mk = keys.get(after.mkEpoch);
-    check(mk !== undefined && mkCommitment(mk) === after.mkCommitment, 'E_MK_EPOCH', 'not the metadata key that the log names');
-    const { epoch } = parseRecord(record.blob);
-    check(epoch === after.mkEpoch, 'E_MK_EPOCH', 'sealed under another epoch than the log has');
-  }
-
-  // A member present at a rotation opens its wrap; a newcomer holds the newest key and walks back through the first records of the epochs.
-  async function learnKeys(records: readonly StreamRecord[], headSeq: number): Promise<void> {
-    const wanted = Math.min(...[...keys.keys()]);
-    const firsts = records.filter((record) => epochWraps(record) !== undefined);
-    if (wanted > 0 && cursor.seq < 0) {
-      const all = [...firsts];
-      for (let from = records.length; from <= headSeq; from += 200) all.push(...(await deps.client.read(place.stream, from)).records.filter((record) => epochWraps(record) !== undefined));
-      for (const record of all.toReversed()) {
-        const { epoch } = parseRecord(record.blob);
-        const mk = keys.get(epoch);
-        if (mk && !keys.has(epoch - 1)) keys = new Map(keys).set(epoch - 1, await openPreviousKey(deps.org, epoch, mk, record.blob));
-      }
-    }
-    for (const record of firsts) {
-      const { epoch } = parseRecord(record.blob);
-      const wraps = epochWraps(record);
-      if (keys.has(epoch) || wraps === undefined) continue;
-      const [blob] = await deps.client.getBlobs([wraps]);
-      if (blob) keys = new Map(keys).set(epoch, await deps.openMkWrap(epoch, blob));
-    }
+  async function append(bytes: Uint8Array, rotation?: Rotation): Promise<OrgState> {
+    if (halted) throw halted;
+    const after = await accept(state, bytes);
+    const epoch = rotation?.epoch ?? after.mkEpoch;
+    // Kept only when the relay has taken the record: where somebody else rotated first, this key is none.
+    const learned = rotation ? new Map(keys).set(epoch, rotation.mk) : keys;
+    verifyEpoch(after, learned, epoch);
+    const blob = await sealRecord(place, epoch, learned.get(epoch) ?? new Uint8Array(0), bytes, deps.random, rotation?.opens);
+    const record: StreamRecord = { stream: place.stream, seq: tail.seq + 1, prev: tail.eh, eh: after.head.eh, blob };
+    await deps.client.append(record);
+    await commit(after, [{ ...after.head, bytes }], { seq: record.seq, eh: record.eh }, [entryIn(bytes)], learned);
+    return after;
   }
 
   return {
@@ -204,33 +236,12 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     entries: () => entries,
     addKey: (epoch, mk) => void (keys = new Map(keys).set(epoch, mk)),
     sync: () => (syncing ??= exclusive(syncOnce).finally(() => (syncing = undefined))),
-    append: (bytes, rotation) => exclusive(async () => {
-      const before = state;
-      const after = await accept(before, bytes);
-      const epoch = rotation?.epoch ?? before?.mkEpoch ?? 0;
-      const mk = rotation?.mk ?? keys.get(epoch);
-      check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
-      if (rotation) keys = new Map(keys).set(epoch, mk);
-      const blob = await sealRecord(place, epoch, mk, bytes, deps.random, rotation?.opens);
-      const eh = entryHash(parseEnvelope('entry', bytes, limits.entryBytes).payload);
-      const record: StreamRecord = { stream: place.stream, seq: cursor.seq + 1, prev: cursor.eh, eh, blob };
-      await deps.client.append(record);
-      await commit(after, [{ seq: after.head.seq, eh, bytes }], { seq: record.seq, eh }, [parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload)]);
-      return after;
-    }),
+    append: (bytes, rotation) => exclusive(() => append(bytes, rotation)),
     onChange: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
-}
-
-function epochWraps(record: StreamRecord): Hash | undefined {
-  try {
-    return parseRecord(record.blob).wraps;
-  } catch {
-    return undefined;
-  }
 }
 
 /** Random id of 16 bytes as hex. */
