@@ -45,7 +45,7 @@ export function createHandler(deps: HandlerDeps): Handler {
       const ended = leases.list().filter((lease) => id === undefined || lease.id === id);
       if (id !== undefined && ended.length === 0) throw new DaemonError('not_found', 'E_NOT_FOUND', 'there is no live lease with this id', { next: 'stillvault lease ls' });
       for (const lease of ended) leases.end(lease.id as never, 'ended-locally'); // ids of live leases
-      ask.reply.json({ ended: ended.length });
+      ask.reply.json(ended);
     },
     [`GET ${localPaths.log}`]: async (ask) => {
       const running = service();

@@ -114,7 +114,7 @@ export type PutEvent =
   | { readonly event: 'stored'; readonly path: string; readonly version: number; readonly by: string }
   | ({ readonly event: 'error' } & Failure);
 
-/** GET /v1/leases · POST /v1/leases/end */
+/** GET /v1/leases · POST /v1/leases/end answers those that were ended */
 export interface LeaseSummary {
   readonly id: string;
   readonly paths: readonly string[];
