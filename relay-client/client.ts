@@ -111,6 +111,25 @@ export function createRelayClient(deps: RelayClientDeps): RelayClient {
     }
   }
 
+  async function getBlobs(hashes: readonly Hash[]): Promise<readonly Uint8Array[]> {
+    if (hashes.length > callItems) return [...(await getBlobs(hashes.slice(0, callItems))), ...(await getBlobs(hashes.slice(callItems)))];
+    let blobs: readonly Uint8Array[];
+    try {
+      ({ blobs } = await call(paths.blobsGet, blobNamesCodec, { hashes }, blobsCodec));
+    } catch (error) {
+      // Nobody knows the sizes beforehand: where all together are too much for one answer, each half is asked for.
+      if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_LIMIT' || hashes.length < 2) throw error;
+      const half = Math.ceil(hashes.length / 2);
+      return [...(await getBlobs(hashes.slice(0, half))), ...(await getBlobs(hashes.slice(half)))];
+    }
+    for (const [index, hash] of hashes.entries()) {
+      const blob = blobs[index];
+      if (!blob || blob.length === 0) throw new RelayClientError('E_BLOB_MISSING', 'the relay does not have something that the log names');
+      if (blobHash(blob) !== hash) throw new RelayClientError('E_RELAY_ANSWER', 'the relay answered with other bytes than were asked for');
+    }
+    return blobs;
+  }
+
   async function command<A>(path: string, ask: Codec<A>, value: A): Promise<void> {
     await call(path, ask, value, nothing);
   }
@@ -129,19 +148,13 @@ export function createRelayClient(deps: RelayClientDeps): RelayClient {
     read: (stream, from, limit = 200) => call(paths.read, streamReadCodec, { stream, from, limit }, streamPageCodec),
     putBlobs: async (blobs) => {
       const hashes: Hash[] = [];
-      for (const part of slices(blobs)) hashes.push(...(await call(paths.blobs, blobPutCodec, { blobs: part }, blobNamesCodec)).hashes);
+      for (const part of slices(blobs, (blob) => blob.length)) hashes.push(...(await call(paths.blobs, blobPutCodec, { blobs: part }, blobNamesCodec)).hashes);
       return hashes;
     },
-    getBlobs: async (hashes) => {
-      const { blobs } = await call(paths.blobsGet, blobNamesCodec, { hashes }, blobsCodec);
-      for (const [index, hash] of hashes.entries()) {
-        const blob = blobs[index];
-        if (!blob || blob.length === 0) throw new RelayClientError('E_BLOB_MISSING', 'the relay does not have something that the log names');
-        if (blobHash(blob) !== hash) throw new RelayClientError('E_RELAY_ANSWER', 'the relay answered with other bytes than were asked for');
-      }
-      return blobs;
+    getBlobs,
+    post: async (mails) => {
+      for (const part of slices(mails, ({ body }) => body.length)) await call(paths.mail, mailPostCodec, { mails: part }, mailPostedCodec);
     },
-    post: async (mails) => void (await call(paths.mail, mailPostCodec, { mails }, mailPostedCodec)),
     readMail: (read, signal) => call(paths.mailRead, mailReadCodec, read, mailPageCodec, signal),
   };
 }
@@ -166,18 +179,21 @@ async function readAnswer(response: FetchAnswer): Promise<Uint8Array> {
 // Answer of a command: whatever the body is.
 const nothing: Codec<true> = { toItem: () => 0, fromItem: () => true };
 
-// Parts of a call that stay below the relay's limit of bytes.
-function* slices(blobs: readonly Uint8Array[]): Generator<readonly Uint8Array[]> {
-  let part: Uint8Array[] = [];
+/** Parts in one call at most; the relay's encoding holds no more mails. */
+const callItems = 512;
+
+// Parts of a call that stay below the relay's limits. All of one part is stored or nothing.
+function* slices<T>(items: readonly T[], bytesOf: (item: T) => number): Generator<readonly T[]> {
+  let part: T[] = [];
   let size = 0;
-  for (const blob of blobs) {
-    if (part.length > 0 && (size + blob.length > limits.wireBytes / 2 || part.length >= 512)) {
+  for (const item of items) {
+    if (part.length > 0 && (size + bytesOf(item) > limits.wireBytes / 2 || part.length >= callItems)) {
       yield part;
       part = [];
       size = 0;
     }
-    part.push(blob);
-    size += blob.length + 8;
+    part.push(item);
+    size += bytesOf(item) + 64;
   }
   if (part.length > 0) yield part;
 }

@@ -11,11 +11,13 @@ export interface SocketLike {
   send(data: Uint8Array): void;
   close(): void;
 }
+/** With `after`, mail with a greater id is sent again first: nothing falls between two subscriptions. */
+export interface Subscription { readonly mailboxes: readonly MailboxId[]; readonly streams: readonly StreamId[]; readonly after?: number }
 export interface LiveDeps {
   readonly client: RelayClient;
   readonly openSocket: (url: string) => SocketLike;
   /** Asked again at every connect, because mailboxes change daily. */
-  readonly subscription: () => { readonly mailboxes: readonly MailboxId[]; readonly streams: readonly StreamId[] };
+  readonly subscription: () => Subscription;
   readonly onEvent: (event: LiveEvent) => void;
   /** true once the subscription stands: the caller polls what it may have missed. */
   readonly onConnected: (connected: boolean, error?: unknown) => void;
@@ -32,6 +34,8 @@ export interface Live {
 const firstDelayMs = 250;
 const maxDelayMs = 30_000;
 const resubscribeMs = 60 * 60_000;
+/** A connection that is not ready by then is given up. */
+const readyWithinMs = 15_000;
 
 export function startLive(deps: LiveDeps): Live {
   const stopping = new AbortController();
@@ -40,11 +44,11 @@ export function startLive(deps: LiveDeps): Live {
   let subscribed = '';
 
   const hello = (force: boolean): void => {
-    const { mailboxes, streams } = deps.subscription();
+    const { mailboxes, streams, after } = deps.subscription();
     const wanted = [...mailboxes, ...streams].join();
     if (!socket || !token || (!force && wanted === subscribed)) return;
     subscribed = wanted;
-    socket.send(encode(liveHelloCodec, { token, mailboxes, streams }));
+    socket.send(encode(liveHelloCodec, { token, mailboxes, streams, ...(after === undefined ? {} : { after }) }));
   };
 
   // Resolves when the connection is over; `ready` is called once the subscription stands.
@@ -55,8 +59,10 @@ export function startLive(deps: LiveDeps): Live {
       const opened = deps.openSocket(deps.client.url.replace(/^http/, 'ws') + paths.live);
       opened.binaryType = 'arraybuffer';
       const daily = setInterval(() => hello(false), resubscribeMs);
+      const late = setTimeout(() => end(), readyWithinMs);
       const end = (): void => {
         clearInterval(daily);
+        clearTimeout(late);
         stopping.signal.removeEventListener('abort', end);
         opened.onclose = opened.onmessage = null;
         if (socket === opened) socket = undefined;
@@ -72,8 +78,10 @@ export function startLive(deps: LiveDeps): Live {
       opened.onmessage = ({ data }) => {
         const event = parse(data);
         if (!event) return end();
-        if (event.ready) ready();
-        else deps.onEvent(event);
+        if (event.ready) {
+          clearTimeout(late);
+          ready();
+        } else deps.onEvent(event);
       };
     });
   }
