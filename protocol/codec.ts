@@ -24,7 +24,7 @@ export function decodeItem(bytes: Uint8Array, maxBytes: number): Item {
   scan(bytes);
   let item: Item;
   try {
-    item = cborDecode(bytes, { strict: true, useMaps: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false, allowNaN: false, allowInfinity: false, rejectDuplicateMapKeys: true });
+    item = cborDecode(bytes, { strict: true, useMaps: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false, allowNaN: false, allowInfinity: false, rejectDuplicateMapKeys: true }) as Item; // scan() let nothing else pass
   } catch (cause) {
     throw new ProtocolError('E_CBOR', 'not CBOR', { cause });
   }
@@ -149,6 +149,10 @@ function isArray(item: Item): item is readonly Item[] {
   return Array.isArray(item);
 }
 
+function isMap(item: Item): item is ReadonlyMap<number, Item> {
+  return item instanceof Map;
+}
+
 /** One of a closed list of words, sent as its index + 1. */
 export function oneOf<const T extends string>(words: readonly T[]): Codec<T> {
   const index = int(1, words.length);
@@ -180,7 +184,7 @@ export function record<T extends object>(fields: Fields<T>): Codec<T> {
       return map;
     },
     fromItem: (item) => {
-      check(item instanceof Map, 'E_FIELD', 'not a map');
+      check(isMap(item), 'E_FIELD', 'not a map');
       for (const key of item.keys()) check(known.has(key), 'E_FIELD', 'an unknown field');
       const value: Partial<T> = {};
       for (const name of names) {

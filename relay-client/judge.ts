@@ -19,10 +19,13 @@ export interface JudgeDeps {
   readonly entryAt: (seq: number) => { readonly eh: Hash; readonly bytes: Uint8Array } | undefined;
 }
 
-/** `leftOut`: a new epoch began and there is no key of it for this holder. `early`: signed in a future that is too far off to wait for. */
+/**
+ * `keyless`: of an epoch whose key is not held; the relay may have what is missing later. `leftOut`: such an epoch began without a wrap for
+ * this holder. `early`: signed in a future that is too far off to wait for.
+ */
 export type Verdict =
   | { readonly kind: 'entry'; readonly state: OrgState; readonly bytes: Uint8Array; readonly entry: Entry; readonly keys: MetaKeys }
-  | { readonly kind: 'none'; readonly leftOut?: ProtocolError; readonly early?: true };
+  | { readonly kind: 'none'; readonly keyless?: true; readonly leftOut?: ProtocolError; readonly early?: true };
 
 // Signed by somebody of the org and against what this client knows: the log stops until a person has looked.
 export const haltingCodes: ReadonlySet<string> = new Set([
@@ -70,26 +73,24 @@ export function verifyEpoch(after: OrgState, keys: MetaKeys, epoch: number): voi
   check(epoch === after.mkEpoch && mk !== undefined && mkCommitment(mk) === after.mkCommitment, 'E_MK_EPOCH', 'not under the metadata key that the log names');
 }
 
-class LeftOut extends ProtocolError {}
+class Keyless extends ProtocolError {}
 
 // Only the next epoch can begin here. The key is kept once the entry in the record proves it.
 async function learnKey(deps: JudgeDeps, before: OrgState | undefined, keys: MetaKeys, { epoch, wraps }: ReturnType<typeof parseRecord>): Promise<MetaKeys> {
-  check(before !== undefined && epoch === before.mkEpoch + 1 && wraps !== undefined, 'E_MK_EPOCH', 'the metadata key of this record is not held here');
+  if (before === undefined || epoch !== before.mkEpoch + 1 || wraps === undefined) throw new Keyless('E_MK_EPOCH', 'the metadata key of this record is not held here');
   try {
     const blob = await deps.getBlob(wraps);
-    check(blob !== undefined, 'E_RELAY_GARBAGE', 'no wraps of the new key');
+    check(blob !== undefined, 'E_BLOB_MISSING', 'no wraps of the new key');
     return new Map(keys).set(epoch, await deps.openMkWrap(epoch, blob));
   } catch (cause) {
-    if (cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' || cause.code === 'E_RELAY_ANSWER'))
-      throw new ProtocolError('E_RELAY_GARBAGE', 'no wraps of the new key', { cause });
-    if (cause instanceof ProtocolError && cause.code === 'E_REVOKED')
-      throw new LeftOut('E_REVOKED', 'no longer among those who get the metadata key', { cause });
-    throw cause;
+    const isKnown = cause instanceof ProtocolError || (cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' || cause.code === 'E_RELAY_ANSWER'));
+    if (!isKnown) throw cause; // the relay is away
+    throw new Keyless(cause.code === 'E_REVOKED' ? 'E_REVOKED' : 'E_MK_EPOCH', 'no wrap of the new metadata key', { cause });
   }
 }
 
 async function explain(deps: JudgeDeps, before: OrgState | undefined, error: ProtocolError, bytes: Uint8Array | undefined): Promise<Verdict> {
-  if (error instanceof LeftOut) return { kind: 'none', leftOut: error };
+  if (error instanceof Keyless) return { kind: 'none', keyless: true, ...(error.code === 'E_REVOKED' ? { leftOut: error } : {}) };
   if (bytes === undefined) return { kind: 'none' };
   if (error.code === 'E_CLOCK') {
     const { ts } = entryIn(bytes);

@@ -63,6 +63,9 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   // Of the last entry; what lies after it and was no entry is looked at again by the next start.
   let cursor: StreamCursor = stored?.cursor ?? { seq: -1, eh: zeroHash };
   let tail = cursor;
+  // Verified, not yet stored.
+  let fresh: StoredEntry[] = [];
+  let again = false;
   let keys: MetaKeys = new Map(stored?.keys);
   let halted: ProtocolError | undefined;
   let leftOut: ProtocolError | undefined;
@@ -73,7 +76,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     now: deps.now,
     openMkWrap: deps.openMkWrap,
     getBlob: async (hash) => (await deps.client.getBlobs([hash]))[0],
-    entryAt: (seq) => entries[seq],
+    entryAt: (seq) => entries[seq] ?? fresh[seq - entries.length],
   };
 
   for (const entry of stored?.entries ?? []) {
@@ -113,22 +116,24 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     throw new ProtocolError('E_MK_EPOCH', 'nothing at the relay opens with the metadata keys that are held here');
   }
 
-  async function fetchNew(again: boolean): Promise<void> {
+  async function fetchNew(isRetry: boolean): Promise<void> {
+    if (again) tail = cursor; // something could not be opened the last time
+    again = false;
     let target = 0;
     let garbage = 0;
     let early = false;
     for (let first = true; first || tail.seq < target; first = false) {
       // The record at the tail is read again: a relay that went back or shows another history is found out.
       const page = await deps.client.read(place.stream, Math.max(tail.seq, 0));
-      const fresh = await verifyPage(page, first);
+      const records = await verifyPage(page, first);
       if (first) target = page.head.seq;
-      const { none, wait, gap } = await take(fresh);
+      const { none, wait, gap } = await take(records);
       garbage += none;
       early ||= wait;
       if (gap) {
         // What looked like garbage may have been judged with a wrong clock, or by a relay that has mended: once more from the last entry.
         if (early) throw new ProtocolError('E_CLOCK', 'the log goes on from an entry of the future: compare the clocks', { cause: gap });
-        if (again || tail.seq === cursor.seq) throw gap;
+        if (isRetry || tail.seq === cursor.seq) throw gap;
         tail = cursor;
         return fetchNew(true);
       }
@@ -140,11 +145,11 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     check(page.head.seq >= tail.seq, 'E_LOG_ROLLBACK', 'the relay shows an older log than before');
     const [known] = page.records;
     if (tail.seq >= 0 && known?.eh !== tail.eh) await explainOther(known);
-    const fresh = tail.seq < 0 ? page.records : page.records.slice(1);
-    check(fresh.every((record, index) => record.stream === place.stream && record.seq === tail.seq + 1 + index), 'E_CHAIN_GAP', 'the relay left out records');
-    if (fresh.length === 0 && page.head.seq > tail.seq) throw new RelayClientError('E_RELAY_ANSWER', 'the relay names records that it does not give');
+    const records = tail.seq < 0 ? page.records : page.records.slice(1);
+    check(records.every((record, index) => record.stream === place.stream && record.seq === tail.seq + 1 + index), 'E_CHAIN_GAP', 'the relay left out records');
+    if (records.length === 0 && page.head.seq > tail.seq) throw new RelayClientError('E_RELAY_ANSWER', 'the relay names records that it does not give');
     if (first && state === undefined && Math.min(...keys.keys()) > 0) keys = await walkKeysBack(deps.org, keys, await firstsOfEpochs(page));
-    return fresh;
+    return records;
   }
 
   // Another record where this client has one: a valid entry there is a fork, anything else is a relay that lost its data.
@@ -166,11 +171,11 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
 
   /** Applies what are entries, then throws what stopped it; a gap is told to the caller, who may look again. */
   async function take(records: readonly StreamRecord[]): Promise<{ readonly none: number; readonly wait: boolean; readonly gap?: ProtocolError }> {
-    const accepted: StoredEntry[] = [];
+    const accepted = (fresh = [] as StoredEntry[]); // widened from never[]
     const parsed: Entry[] = [];
     let [next, at, learned] = [state, cursor, keys];
     let [none, wait] = [0, false];
-    let stop: unknown;
+    let stop: Error | undefined;
     for (const record of records) {
       try {
         const verdict = await judgeRecord(judging, next, learned, record);
@@ -181,10 +186,11 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
         } else {
           none++;
           wait ||= verdict.early === true;
+          again ||= verdict.keyless === true;
           leftOut = verdict.leftOut ?? leftOut;
         }
       } catch (error) {
-        stop = error;
+        stop = asError(error);
         break;
       }
       tail = { seq: record.seq, eh: record.eh };
@@ -200,6 +206,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   async function commit(next: OrgState | undefined, accepted: readonly StoredEntry[], at: StreamCursor, parsed: readonly Entry[], learned: MetaKeys): Promise<void> {
     await deps.store.persist(accepted, at, learned);
     entries.push(...accepted);
+    fresh = [];
     [cursor, tail, keys, state] = [at, at, learned, next];
     if (next) for (const listener of listeners) listener(next, parsed);
   }
@@ -242,6 +249,10 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       return () => listeners.delete(listener);
     },
   };
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('thrown by something that throws no errors', { cause: error });
 }
 
 /** Random id of 16 bytes as hex. */
