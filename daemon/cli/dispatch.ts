@@ -75,7 +75,10 @@ async function showHelp(world: World, verb: string | undefined): Promise<number>
 async function unknownCommand(verb: string): Promise<StillvaultError> {
   const { nearest } = await import('./terminal/nearest.ts');
   const near = nearest(verb, Object.keys(catalogue));
-  return usage(`unknown command ${printable(verb)}${near === undefined ? '' : `: did you mean ${near}?`}`, near === undefined ? 'stillvault help' : `stillvault ${near}`);
+  return usage(
+    `unknown command ${printable(verb)}${near === undefined ? '' : `: did you mean ${near}?`}`,
+    near === undefined ? 'stillvault help' : `stillvault ${near}`,
+  );
 }
 
 function withHelp(failure: StillvaultError, verb: string | undefined): StillvaultError {

@@ -5,38 +5,39 @@ import type { World } from './world.ts';
 
 /** Throws usage where the answers differ, Interrupted for Ctrl-C. */
 export async function promptTwice(world: World, what: string): Promise<Uint8Array> {
-  const first = await promptHidden(world, `${what}: `);
-  if (first.length === 0) return first;
-  const second = await promptHidden(world, 'once more: ');
-  const same = Buffer.from(first).equals(second);
-  second.fill(0);
-  if (same) return first;
-  first.fill(0);
-  throw usage('the two answers differ: nothing is stored');
+  const [first = '', second] = await askHidden(world, [`${what}: `, 'once more: ']);
+  if (first !== '' && first !== second) throw usage('the two answers differ: nothing is stored');
+  return new TextEncoder().encode(first);
 }
 
-/** One line without its end. A paste of several lines gives its first one only. */
 export async function promptHidden(world: World, question: string): Promise<Uint8Array> {
-  world.write(2, question);
+  const [answer = ''] = await askHidden(world, [question]);
+  return new TextEncoder().encode(answer);
+}
+
+/** One line for each question; an empty one ends it. The echo is off from before the first question until after the last answer. */
+async function askHidden(world: World, questions: readonly string[]): Promise<readonly string[]> {
+  const answers: string[] = [];
   const line: string[] = [];
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const onKey = (key: string): void => {
+    if (answers.length === questions.length || answers.at(-1) === '') return; // a paste longer than what was asked for
+    if (key === '\x03') return reject(new Interrupted('SIGINT', 'interrupted: nothing was done'));
+    if (key === '\x7f' || key === '\b') return void line.pop();
+    if (key === '\x15') return void line.splice(0);
+    if (key !== '\r' && key !== '\n' && key !== '\x04') return void (key >= ' ' || key === '\t' ? line.push(key) : undefined);
+    answers.push(line.splice(0).join(''));
+    const next = questions[answers.length];
+    world.write(2, `\n${next === undefined || answers.at(-1) === '' ? '' : next}`);
+    if (next === undefined || answers.at(-1) === '') resolve();
+  };
+  using _keys = world.onKeys((pressed) => [...pressed].forEach(onKey));
+  world.write(2, questions[0] ?? '');
   try {
-    await new Promise<void>((resolve, reject) => {
-      let done = false;
-      const keys = world.onKeys((pressed) => {
-        for (const key of pressed) {
-          if (done) return;
-          done = key === '\r' || key === '\n' || key === '\x04' || key === '\x03';
-          if (key === '\x03') reject(new Interrupted('SIGINT', 'interrupted: nothing was stored'));
-          else if (done) resolve();
-          else if (key === '\x7f' || key === '\b') line.pop();
-          else if (key === '\x15') line.length = 0;
-          else if (key >= ' ' || key === '\t') line.push(key);
-          if (done) keys[Symbol.dispose]();
-        }
-      });
-    });
-  } finally {
+    await promise;
+  } catch (error) {
     world.write(2, '\n');
+    throw error;
   }
-  return new TextEncoder().encode(line.join(''));
+  return answers;
 }
