@@ -4,9 +4,9 @@ import type { LeaseTerms, Observed } from '../protocol/request.ts';
 
 /** Where this browser stands. */
 export type Phase =
-  | { readonly kind: 'loading' }
+  | { readonly kind: 'loading'; /** What keeps it from opening; it keeps trying. */ readonly failure?: AppFailure }
   /** No org in this browser yet; `prf` says whether this browser and authenticator can do it, before anything is created. */
-  | { readonly kind: 'welcome' }
+  | { readonly kind: 'welcome'; /** Why there is no device any more, or not yet, where there was one. */ readonly failure?: AppFailure }
   | { readonly kind: 'ready' }
   /** The log stopped for good (E_FORK, E_LOG_ROLLBACK …): nothing can be approved. */
   | { readonly kind: 'halted'; readonly code: string; readonly message: string };
@@ -91,7 +91,7 @@ export interface App {
   /** passkey: create, then two verifications. */
   createOrg(input: CreateOrg, progress: (step: CreateStep) => void): Promise<void>;
   /** passkey. Makes a machine token; `command` is what to type on the machine. With `here`, the local daemon behind this console is told directly. */
-  enrolMachine(options: { readonly here: boolean }): Promise<{ readonly token: string; readonly command: string; readonly expiresAt: number }>;
+  enrolMachine(options: { readonly here: boolean }): Promise<{ readonly token: string; readonly command: string; readonly expiresAt: number; /** With `here`: what the daemon beside this console said; compare with MachineRow.words. */ readonly here?: { readonly machine: string; readonly words: string } }>;
   /** true where this console is served by `stillvault up` beside a daemon that is not enrolled. */
   canEnrolHere(): boolean;
   /** passkey. After the words were compared. */
@@ -108,6 +108,8 @@ export interface App {
   putSecret(input: { readonly path: string; readonly value: { readonly kind: 'value'; readonly value: Uint8Array } | { readonly kind: 'fields'; readonly fields: readonly { readonly name: string; readonly value: Uint8Array }[] }; readonly description: string }): Promise<void>;
   /** passkey. */
   retireSecret(secret: SecretId): Promise<void>;
+  /** passkey, twice. Gives a share to devices that policy names and that have none yet (SecretRow.waiting): a further device of this member, or any where one approver is enough. */
+  shareSecret(secret: SecretId): Promise<void>;
   /** No gesture: only reduces. */
   endLease(lease: LeaseId): Promise<void>;
   /** passkey. */
@@ -120,6 +122,8 @@ export interface App {
   joinByInvite(link: string, deviceName: string): Promise<InviteSession>;
   /** passkey. Replaces the policy of a pattern. */
   setPolicy(input: { readonly pattern: string; readonly k: number; readonly approvers: readonly MemberId[]; readonly maxTtlS: number; readonly maxUses: number; readonly tier: 'low' | 'normal' | 'high' }): Promise<void>;
+  /** Ends everything that runs: for tests, and before the page goes. */
+  close(): void;
 }
 export interface InviteSession {
   /** On the admin's side. */

@@ -1,0 +1,195 @@
+// The device behind the console as the screens use it (console/app.ts): opens what is stored, does the acts, tells every change.
+import { check } from '../../protocol/errors.ts';
+import { limits } from '../../protocol/limits.ts';
+import { parseEntry } from '../../protocol/org-log/entry.ts';
+import { parseEnvelope } from '../../protocol/sign.ts';
+import type { App, AppFailure, CreateOrg, OrgView, Phase } from '../app.ts';
+import { ConsoleError } from '../platform/console-error.ts';
+import type { Platform } from '../platform/platform.ts';
+import { createOrg } from './enrol.ts';
+import { asAppError, explain } from './failure.ts';
+import { startInvite } from './invite.ts';
+import { startJoin } from './join.ts';
+import { createLocalDaemon } from './local-daemon.ts';
+import { admitMachine, endLease, freeze, issueToken, revokeMachine } from './machines.ts';
+import { type OpenedDevice, openDevice } from './opened.ts';
+import { setPolicy } from './policies.ts';
+import { shareSecret } from './rewrap.ts';
+import { putSecret, retireSecret } from './secrets.ts';
+import { type Session, completeStart, openSession } from './session.ts';
+import { type StoredDevice, decodeDevice, deviceRecord } from './stored-device.ts';
+
+const retryMs = 3_000;
+
+export function createApp(platform: Platform): App {
+  const local = createLocalDaemon(platform);
+  const closing = new AbortController();
+  const listeners = new Set<() => void>();
+  let phase: Phase = { kind: 'loading' };
+  let device: OpenedDevice | undefined;
+  let view: OrgView | undefined;
+  let localWaits = false;
+
+  function changed(): void {
+    view = undefined;
+    for (const listener of [...listeners]) listener();
+  }
+  function enter(next: Phase): void {
+    phase = next;
+    changed();
+  }
+  function halt({ code, what }: AppFailure): void {
+    device?.stop();
+    enter({ kind: 'halted', code, message: what });
+  }
+
+  async function start(session: Session): Promise<void> {
+    if (closing.signal.aborted) return;
+    device = await openDevice(session, { onChange: changed, onHalt: halt });
+    if (phase.kind !== 'halted') enter({ kind: 'ready' });
+    await device.poll();
+    await lookLocally();
+  }
+
+  async function lookLocally(): Promise<void> {
+    const before = localWaits;
+    localWaits = await local.canEnrol();
+    if (localWaits !== before) changed();
+  }
+
+  // What an interrupted creation or join left is completed where the relay is there, and told where not.
+  async function boot(): Promise<void> {
+    for (;;) {
+      try {
+        const stored = await storedDevice(platform);
+        if (!stored) return enter({ kind: 'welcome' });
+        return await start(await completeStart(await openSession(platform, stored.keys, stored.me)));
+      } catch (error) {
+        const failure = explain(error);
+        if (['E_NOT_READY', 'E_RELAY_AUTH', 'E_DEVICE_BIND'].includes(failure.code)) return enter({ kind: 'welcome', failure });
+        if (!failure.code.startsWith('E_RELAY_')) return halt(failure);
+        enter({ kind: 'loading', failure });
+        await platform.sleep(retryMs, closing.signal).catch(() => undefined);
+        if (closing.signal.aborted) return;
+      }
+    }
+  }
+  const booted = boot();
+
+  /** Runs an act; what it throws becomes an AppFailure. */
+  async function act<T>(run: () => Promise<T>): Promise<T> {
+    try {
+      return await run();
+    } catch (error) {
+      throw asAppError(error);
+    } finally {
+      changed();
+    }
+  }
+  function opened(): OpenedDevice {
+    if (!device || phase.kind !== 'ready') throw new ConsoleError('E_NOT_READY', 'no device is open here');
+    return device;
+  }
+  const withSession = <T>(run: (session: Session) => Promise<T>): Promise<T> => act(() => run(opened().session));
+
+  return {
+    phase: () => phase,
+    org: () => (phase.kind === 'ready' && device ? (view ??= device.view()) : undefined),
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    checkSupport: async () => {
+      try {
+        await platform.authenticator.checkSupport();
+        return { ok: true };
+      } catch (error) {
+        return { ok: false, failure: explain(error) };
+      }
+    },
+    createOrg: (input, progress) =>
+      act(async () => {
+        await booted;
+        if (phase.kind !== 'welcome') throw new ConsoleError('E_DECIDED', 'this browser has a device already');
+        const session = (await resume(platform, input)) ?? (await createOrg(platform, await local.relayUrl(), input, progress));
+        await start(session);
+      }),
+    joinByInvite: (link, deviceName) =>
+      act(async () => {
+        await booted;
+        if (phase.kind !== 'welcome') throw new ConsoleError('E_DECIDED', 'this browser has a device already');
+        const { invite, joined } = await startJoin(platform, link, deviceName);
+        return { ...invite, confirm: () => act(async () => start(await invite.confirm().then(() => joined))) };
+      }),
+    enrolMachine: ({ here }) =>
+      withSession(async (session) => {
+        const { token, expiresAt } = await issueToken(session);
+        const told = here ? { here: await local.join(token) } : {};
+        await lookLocally();
+        return { token, expiresAt, command: `stillvault join ${token}`, ...told };
+      }),
+    canEnrolHere: () => localWaits,
+    admitMachine: (machine, words) => withSession((session) => admitMachine(session, machine, words)),
+    revokeMachine: (machine) => withSession((session) => revokeMachine(session, machine)),
+    approve: (request, terms, chosenCode, progress) =>
+      act(async () => {
+        const { decisions, watchRelease } = opened();
+        await decisions.approve(request, terms, chosenCode, progress);
+        watchRelease(request, progress);
+      }),
+    deny: (request, mute) =>
+      act(async () => {
+        const { decisions, inbox } = opened();
+        const machine = inbox.find(request)?.card.machine.id;
+        await decisions.deny(request);
+        if (!mute || machine === undefined) return;
+        inbox.mute(machine);
+        const others = inbox.cards().filter((card) => card.machine.id === machine && !card.outcome);
+        for (const { requestId } of others) await decisions.deny(requestId);
+      }),
+    shown: (request) => {
+      if (phase.kind === 'ready') void device?.decisions.shown(request).catch(() => undefined); // a courtesy to the requester
+    },
+    putSecret: (input) => withSession((session) => putSecret(session, input)),
+    retireSecret: (secret) => withSession((session) => retireSecret(session, secret)),
+    shareSecret: (secret) => withSession((session) => shareSecret(session, secret)),
+    endLease: (lease) =>
+      act(async () => {
+        const { session, receipts, markEnding } = opened();
+        const found = receipts.leases().find(({ id }) => id === lease);
+        if (!found) throw new ConsoleError('E_GONE', 'this lease has ended');
+        await endLease(session, found.machine, lease);
+        markEnding(lease);
+      }),
+    freeze: (reason) => withSession((session) => freeze(session, 'org.freeze', reason)),
+    unfreeze: (reason) => withSession((session) => freeze(session, 'org.unfreeze', reason)),
+    invite: (input) => withSession(async (session) => wrapped(await startInvite(session, input))),
+    setPolicy: (input) => withSession((session) => setPolicy(session, input)),
+    close: () => {
+      closing.abort();
+      device?.stop();
+    },
+  };
+
+  function wrapped<T extends { confirm(): Promise<void> }>(invite: T): T {
+    return { ...invite, confirm: () => act(() => invite.confirm()) };
+  }
+}
+
+async function storedDevice(platform: Platform): Promise<{ readonly keys: Session['keys']; readonly me: StoredDevice } | undefined> {
+  const stored = await platform.storage.load();
+  check(stored.kind !== 'lost', 'E_DEVICE_BIND', 'this browser has lost the keys of its device');
+  if (stored.kind === 'empty') return undefined;
+  const record = (await platform.storage.read(deviceRecord)).get(deviceRecord);
+  return record && { keys: stored.keys, me: decodeDevice(record) };
+}
+
+/** A creation that was interrupted after everything was signed goes on where the same org is wanted again. */
+async function resume(platform: Platform, input: CreateOrg): Promise<Session | undefined> {
+  const stored = await storedDevice(platform).catch(() => undefined);
+  const genesis = stored?.me.status === 'creating' ? stored.me.start?.genesis : undefined;
+  if (!stored || !genesis) return undefined;
+  const entry = parseEntry(parseEnvelope('entry', genesis, limits.entryBytes).payload);
+  const isSame = entry.type === 'genesis' && entry.body.name === input.orgName && entry.body.founder.name === input.memberName && entry.body.device.name === input.deviceName;
+  return isSame ? completeStart(await openSession(platform, stored.keys, stored.me)) : undefined;
+}

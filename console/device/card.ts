@@ -1,0 +1,96 @@
+// The review card: every line from this device's own log or the verified request, fixed once it is shown (product.md §card).
+import type { SecretPut } from '../../protocol/org-log/bodies.ts';
+import type { OrgState } from '../../protocol/org-log/state.ts';
+import { quorumOf } from '../../protocol/policy.ts';
+import { type LeaseTerms, type Observed, type VerifiedRequest, matchCode, once } from '../../protocol/request.ts';
+import { mixesScripts } from '../../protocol/text.ts';
+import type { ReviewCard } from '../app.ts';
+import { durationWords } from './policies.ts';
+
+const tiers = ['low', 'normal', 'high'] as const;
+
+/** `put` is the proposed version where the request proposes one. */
+export function cardOf(state: OrgState, verified: VerifiedRequest, put: SecretPut | undefined, unusual: readonly string[]): ReviewCard {
+  const { request, rh, machine, policies } = verified;
+  const items = put ? [itemOfPut(put)] : itemsOf(verified);
+  const card: Omit<ReviewCard, 'lines'> = {
+    requestId: request.requestId,
+    rh,
+    kind: put ? 'put' : 'release',
+    matchCode: matchCode(rh),
+    machine: { id: machine.machine, name: machine.name },
+    items,
+    observed: request.observed,
+    claimed: request.claimed,
+    lease: request.lease,
+    leaseChoices: put ? [{ label: 'Store', terms: once }] : leaseChoices(request.lease),
+    unusual: put ? [...unusual, ...(put.ver > 1 ? [`replaces version ${put.ver - 1}`] : [])] : unusual,
+    issuedAt: request.issuedAt,
+    expiresAt: request.expiresAt,
+    needed: Math.max(1, ...policies.map((policy) => quorumOf(state, policy).k)),
+    tier: tiers[Math.max(1, ...policies.map(({ tier }) => tiers.indexOf(tier)))] ?? 'high',
+    matchRequired: policies.some(({ matchRequired, tier }) => matchRequired || tier === 'high'),
+  };
+  return { ...card, lines: linesOf(card) };
+}
+
+function itemsOf({ items }: VerifiedRequest): ReviewCard['items'] {
+  return items.map(({ item, secret }) => ({
+    path: secret.path,
+    version: item.ver,
+    description: secret.put.description,
+    mixedScripts: mixesScripts(secret.put.description),
+    ...(item.field === undefined ? {} : { field: item.field }),
+  }));
+}
+
+function itemOfPut({ path, ver, description, fields }: SecretPut): ReviewCard['items'][number] {
+  return { path, version: ver, description, mixedScripts: mixesScripts(description), ...(fields.length > 0 ? { field: fields.join(', ') } : {}) };
+}
+
+const shorterS = [300, 900, 3_600];
+
+/** Once first; then leases up to what was asked, which verifyRequest found within policy. */
+function leaseChoices(asked: LeaseTerms): ReviewCard['leaseChoices'] {
+  if (isOnce(asked)) return [{ label: leaseWords(once), terms: once }];
+  const terms = [once, ...shorterS.filter((ttlS) => ttlS < asked.ttlS).map((ttlS) => ({ ...asked, ttlS })), asked];
+  return terms.map((choice) => ({ label: leaseWords(choice), terms: choice }));
+}
+
+export function isOnce({ ttlS, uses }: LeaseTerms): boolean {
+  return ttlS === 0 && uses === 1;
+}
+
+const scopeWords = { process: 'this process and what it starts', exe: 'every process of this program', machine: 'every process of this user' } as const;
+
+export function leaseWords(terms: LeaseTerms): string {
+  if (isOnce(terms)) return 'Once';
+  return `${durationWords(terms.ttlS)}, up to ${terms.uses} ${terms.uses === 1 ? 'use' : 'uses'}, ${scopeWords[terms.scope]}`;
+}
+
+// Who, what, for what, why, how long, what is unusual: the order of the screen.
+function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
+  const { observed, claimed, items } = card;
+  return [
+    `machine: ${card.machine.name}`,
+    `program: ${programWords(observed)}`,
+    `user: ${observed.user ?? 'unknown'} (uid ${observed.uid})`,
+    `process: ${observed.pid}, ${observed.terminal === 'none' ? 'no terminal' : observed.terminal === 'unknown' ? 'terminal unknown' : observed.terminal}, identity ${observed.identity}`,
+    ...observed.ancestors.map((ancestor) => `started by: ${ancestor.exe ?? 'unknown'}${ancestor.argv.length > 0 ? ` · ${ancestor.argv.join(' ')}` : ''}`),
+    ...items.map(({ path, field, version }) => `${card.kind === 'put' ? 'store' : 'release'}: ${path}${field === undefined ? '' : `#${field}`} version ${version}`),
+    `command: ${observed.argv.join(' ') || 'unknown'}`,
+    `directory: ${observed.cwd ?? 'unknown'}`,
+    ...(observed.container === undefined ? [] : [`container: ${observed.container}`]),
+    `claims to be: ${claimed.agent || 'nothing'}`,
+    `claims as reason: ${claimed.reason || 'nothing'}`,
+    `asks for: ${card.kind === 'put' ? 'storing' : leaseWords(card.lease)}`,
+    ...card.unusual.map((words) => `unusual: ${words}`),
+    `code: ${card.matchCode}`,
+    `until: ${new Date(card.expiresAt).toISOString()}`,
+  ];
+}
+
+export function programWords({ exe, exeHash, script, scriptHash }: Observed): string {
+  const part = (path: string | undefined, digest: string | undefined): string => `${path ?? 'unknown'} (${digest === undefined ? 'content unknown' : `sha256 ${digest}`})`;
+  return part(exe, exeHash) + (script === undefined ? '' : ` running ${part(script, scriptHash)}`);
+}

@@ -1,0 +1,117 @@
+// Machines from this device: token, admission after the words were compared, revocation with new metadata keys (spec/10-enrolment.md §machine).
+import { wipe } from '../../protocol/bytes.ts';
+import { type JoinToken, fingerprintWords, formatToken, joinMailbox, sealJoinPacket } from '../../protocol/enrolment.ts';
+import { check } from '../../protocol/errors.ts';
+import { type LeaseId, type MachineId, type SecretId, type TokenId, blobHash } from '../../protocol/hash.ts';
+import { exportPrivateKey, generateSigner } from '../../protocol/keys.ts';
+import { limits } from '../../protocol/limits.ts';
+import { sealLetter, signNotice } from '../../protocol/notice.ts';
+import { mailboxOn, mkCommitment, sealMkWraps } from '../../protocol/org-log/record.ts';
+import type { Machine, OrgState } from '../../protocol/org-log/state.ts';
+import { RelayClientError } from '../../relay-client/client.ts';
+import { newId } from '../../relay-client/org-log.ts';
+import { appendSigned } from './entries.ts';
+import { type Session, requireRole } from './session.ts';
+
+/** Long enough to walk to the machine; the log allows 24 hours. */
+const tokenLifeMs = 60 * 60_000;
+const letterTtlS = 604_800;
+
+export interface IssuedToken { readonly token: string; readonly expiresAt: number }
+
+export async function issueToken(session: Session): Promise<IssuedToken> {
+  const { platform, client, log, me } = session;
+  const { signer, privateKey } = await generateSigner(true);
+  const scalar = await exportPrivateKey(privateKey);
+  const token: JoinToken = { org: me.org, token: newId<TokenId>(platform.random), scalar, publicKey: signer.publicKey, relay: me.relay };
+  const expiresAt = platform.now() + tokenLifeMs;
+  const state = await appendSigned(session, (before) => {
+    requireRole(session, before, 'admin');
+    return { draft: { type: 'token.issue', body: { token: token.token, tokenKey: signer.publicKey, expiresAt, autoAdmit: false, groups: [] } } };
+  });
+  const mk = log.keys.get(state.mkEpoch);
+  check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
+  await client.registerKey(signer.publicKey, 'join', expiresAt);
+  await client.post([{ mailbox: joinMailbox(token), body: await sealJoinPacket(token, { epoch: state.mkEpoch, mk }, platform.random), ttlS: tokenLifeMs / 1_000 }]);
+  const text = formatToken(token);
+  wipe(scalar);
+  return { token: text, expiresAt };
+}
+
+/** `words` are what the person read at the machine. Throws E_SAS where they are not those of the machine in this log. */
+export async function admitMachine(session: Session, id: MachineId, words: string): Promise<void> {
+  const { client, me } = session;
+  const state = await appendSigned(session, (before) => {
+    requireRole(session, before, 'admin');
+    const machine = found(before, id);
+    check(wordsOf(before, machine) === words.trim().toLowerCase().split(/\s+/).join(' '), 'E_SAS', 'other words than this machine has');
+    return { draft: { type: 'machine.admit', body: { machine: id, groups: [], owner: me.member } } };
+  });
+  // The token's key registered it already, unless that was lost.
+  await client.registerKey(found(state, id).sigKey, 'machine').catch((error: unknown) => {
+    if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_FORBIDDEN') throw error;
+  });
+}
+
+export function wordsOf(state: OrgState, machine: Machine): string {
+  return fingerprintWords(state.org, machine.sigKey, machine.kemKey);
+}
+
+/** Two gestures: the revocation, then the new metadata key that the machine no longer gets. Can be repeated where the second was not given. */
+export async function revokeMachine(session: Session, id: MachineId): Promise<void> {
+  const state = await session.log.sync();
+  const machine = found(state, id);
+  if (machine.status !== 'revoked') {
+    await appendSigned(session, (before) => {
+      requireRole(session, before, 'admin');
+      return { draft: { type: 'machine.revoke', body: { machine: id, exposed: heldBy(before, id) } } };
+    });
+  }
+  await session.client.revokeKey(machine.keyIds.sig).catch((error: unknown) => {
+    if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_NOT_FOUND') throw error;
+  });
+  await rotateMeta(session);
+}
+
+function heldBy(state: OrgState, recipient: string): readonly SecretId[] {
+  return [...state.secrets.values()].filter(({ retired, wraps }) => !retired && wraps.some((wrap) => wrap.recipient === recipient)).map(({ id }) => id).sort().slice(0, 1_024);
+}
+
+/** A new metadata key, wrapped for everybody who is still here. */
+export async function rotateMeta(session: Session): Promise<void> {
+  const { platform, client, log } = session;
+  await appendSigned(session, async (state) => {
+    requireRole(session, state, 'admin');
+    const previous = log.keys.get(state.mkEpoch);
+    check(previous !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
+    const [epoch, mk] = [state.mkEpoch + 1, platform.random(32)];
+    const wraps = await sealMkWraps(state, epoch, mk);
+    await client.putBlobs([wraps]);
+    const opens = { wraps: blobHash(wraps), previous };
+    return { draft: { type: 'meta.rotate', body: { epoch, commitment: mkCommitment(mk), wraps: opens.wraps } }, rotation: { epoch, mk, opens } };
+  });
+}
+
+/** Asks a machine to end a lease; no gesture, because it only takes away. */
+export async function endLease(session: Session, id: MachineId, lease: LeaseId): Promise<void> {
+  const { platform, client, log, me, keys } = session;
+  const state = log.requireState();
+  const machine = found(state, id);
+  const bytes = await signNotice({ org: me.org, device: me.device, ts: platform.now(), head: state.head, endLease: lease }, keys.presence);
+  const body = await sealLetter(me.org, { id: machine.machine, key: machine.kemKey }, { kind: 'notice', bytes });
+  await client.post([{ mailbox: mailboxOn(machine.mailboxSeed, platform.now()), body, ttlS: Math.min(letterTtlS, limits.leaseMaxS) }]);
+}
+
+export async function freeze(session: Session, type: 'org.freeze' | 'org.unfreeze', reason: string): Promise<void> {
+  await appendSigned(session, (state) => {
+    requireRole(session, state, 'admin');
+    return { draft: { type, body: { reason } } };
+  });
+}
+
+function found(state: OrgState, id: MachineId): Machine {
+  const machine = state.machines.get(id);
+  check(machine !== undefined, 'E_UNKNOWN_ID', 'no such machine');
+  return machine;
+}
+

@@ -1,0 +1,98 @@
+// Everything of one opened device together, kept up to date until it is closed or its log stops for good.
+import { limits } from '../../protocol/limits.ts';
+import { type Entry, parseEntry } from '../../protocol/org-log/entry.ts';
+import { parseEnvelope } from '../../protocol/sign.ts';
+import type { LeaseId, RequestId } from '../../protocol/hash.ts';
+import type { AppFailure, ApproveStep, OrgView } from '../app.ts';
+import { type Decisions, createDecisions } from './approve.ts';
+import { codeOf, explain } from './failure.ts';
+import { type Follower, follow } from './follow.ts';
+import { openHistory } from './history.ts';
+import { type Inbox, createInbox } from './inbox.ts';
+import { orgView } from './org-view.ts';
+import { type Receipts, openReceipts } from './receipts.ts';
+import { openMemory } from './request-memory.ts';
+import type { Session } from './session.ts';
+
+export interface OpenedDevice {
+  readonly session: Session;
+  readonly inbox: Inbox;
+  readonly receipts: Receipts;
+  readonly decisions: Decisions;
+  view(): OrgView;
+  poll(): Promise<void>;
+  /** Calls `progress` when the machine tells that it released. */
+  watchRelease(request: RequestId, progress: (step: ApproveStep) => void): void;
+  markEnding(lease: LeaseId): void;
+  stop(): void;
+}
+
+/** What no polling repairs: a person has to look. */
+const haltingCodes: ReadonlySet<string> = new Set(['E_FORK', 'E_LOG_ROLLBACK', 'E_CHAIN', 'E_CHAIN_GAP', 'E_CHECKPOINT_STATE', 'E_TYPE_UNKNOWN', 'E_SUITE', 'E_REVOKED', 'E_STORAGE']);
+
+export async function openDevice(session: Session, events: { readonly onChange: () => void; readonly onHalt: (failure: AppFailure) => void }): Promise<OpenedDevice> {
+  const { platform, log } = session;
+  const history = await openHistory(platform.storage);
+  const memory = await openMemory(platform.storage);
+  const watched = new Map<RequestId, (step: ApproveStep) => void>();
+  const ending = new Set<LeaseId>();
+  const entries: Entry[] = log.entries().map(({ bytes }) => parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload));
+  let notice: AppFailure | undefined;
+  let follower: Follower | undefined;
+
+  function changed(): void {
+    for (const [request, progress] of watched) {
+      const outcome = inbox.find(request)?.card.outcome?.kind;
+      if (outcome === undefined || outcome === 'approved') continue;
+      watched.delete(request);
+      if (outcome === 'released' || outcome === 'stored') progress('released');
+    }
+    events.onChange();
+  }
+
+  function problem(error: unknown): void {
+    const before = notice?.code;
+    notice = error === undefined ? undefined : explain(error);
+    if (error !== undefined && (haltingCodes.has(codeOf(error)) || log.halted)) {
+      follower?.stop();
+      events.onHalt(explain(log.halted ?? error));
+    } else if (notice?.code !== before) events.onChange();
+  }
+
+  const inbox = createInbox({ session, memory, history, onChange: changed });
+  const receipts = await openReceipts({ session, memory, history, inbox, onChange: changed });
+  const decisions = createDecisions({ session, inbox, memory });
+  log.onChange((state, added) => {
+    entries.push(...added);
+    inbox.review(state).catch(problem);
+    changed();
+  });
+  await inbox.restore();
+  follower = await follow({
+    session,
+    inbox,
+    receipts,
+    onChange: changed,
+    onProblem: problem,
+    onTick: async () => {
+      inbox.tick();
+      await receipts.tick();
+    },
+  });
+  const started = follower;
+
+  return {
+    session,
+    inbox,
+    receipts,
+    decisions,
+    view: () => orgView({ session, inbox, history, receipts, entries, online: started.online, ending, notice }),
+    poll: () => started.poll(),
+    watchRelease: (request, progress) => void watched.set(request, progress),
+    markEnding: (lease) => {
+      ending.add(lease);
+      changed();
+    },
+    stop: () => started.stop(),
+  };
+}

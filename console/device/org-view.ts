@@ -1,0 +1,112 @@
+// What the screens see, made from the verified log and the verified receipts (console/app.ts).
+import { recipientsOf } from '../../protocol/org-log/apply-secret.ts';
+import type { MachineId } from '../../protocol/hash.ts';
+import type { DeviceId, MemberId } from '../../protocol/hash.ts';
+import type { Entry } from '../../protocol/org-log/entry.ts';
+import { type OrgState, type Secret, activeDevice, activeMachine, devicesOf } from '../../protocol/org-log/state.ts';
+import { policyFor } from '../../protocol/policy.ts';
+import { mixesScripts } from '../../protocol/text.ts';
+import type { AppFailure, HistoryRow, LeaseRow, MachineRow, MemberRow, OrgView, PolicyRow, SecretRow } from '../app.ts';
+import { type History, viewOfRow } from './history.ts';
+import type { Inbox } from './inbox.ts';
+import { rowOfEntry } from './log-rows.ts';
+import { wordsOf } from './machines.ts';
+import { policyWords } from './policies.ts';
+import type { KnownLease, Receipts } from './receipts.ts';
+import { type Session, myDevice } from './session.ts';
+
+export interface ViewParts {
+  readonly session: Session;
+  readonly inbox: Inbox;
+  readonly history: History;
+  readonly receipts: Receipts;
+  /** Every entry of the log, oldest first. */
+  readonly entries: readonly Entry[];
+  readonly online: boolean;
+  readonly ending: ReadonlySet<string>;
+  readonly notice: AppFailure | undefined;
+}
+
+const historyMax = 500;
+
+export function orgView(parts: ViewParts): OrgView {
+  const { session, inbox, notice } = parts;
+  const state = session.log.requireState();
+  const device = myDevice(session, state);
+  const member = state.members.get(device.member);
+  return {
+    id: state.org,
+    name: state.name,
+    me: { member: device.member, name: member?.name ?? '', device: device.name, roles: member?.roles ?? [] },
+    frozen: state.frozen,
+    online: parts.online,
+    relay: session.client.url,
+    head: state.head.seq,
+    inbox: inbox.cards(),
+    refused: inbox.refused(),
+    secrets: secretRows(state, parts.entries),
+    leases: parts.receipts.leases().map((lease) => leaseRow(state, lease, parts.ending)),
+    machines: [...state.machines.values()].map((machine): MachineRow => ({ id: machine.machine, name: machine.name, status: machine.status, words: wordsOf(state, machine), since: sinceOf(parts.entries, machine.machine) })),
+    members: memberRows(state, session),
+    policies: [...state.policies.values()].filter(({ retired }) => !retired).map((policy): PolicyRow => ({ pattern: policy.pattern, words: policyWords(state, policy) })),
+    history: historyRows(state, parts),
+    ...(notice ? { notice } : {}),
+  };
+}
+
+function secretRows(state: OrgState, entries: readonly Entry[]): readonly SecretRow[] {
+  const live = [...state.secrets.values()].filter(({ retired }) => !retired);
+  return live.map((secret) => secretRow(state, secret, entries)).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function secretRow(state: OrgState, secret: Secret, entries: readonly Entry[]): SecretRow {
+  const { put, path, id, putTs } = secret;
+  const policy = policyFor(state, path);
+  const putEntry = entries.findLast((entry) => entry.type === 'secret.put' && entry.body.secret === id);
+  return {
+    id, path, version: put.ver, fields: put.fields, description: mixesScripts(put.description) ? `${put.description} (mixed alphabets)` : put.description, updatedAt: putTs,
+    by: putEntry ? rowOfEntry(state, putEntry).who.join(', ') : '', policy: policy?.pattern ?? 'none', waiting: waitingNames(state, secret),
+    machines: secret.wraps.filter(({ kind }) => kind === 'machine').flatMap(({ recipient }) => activeMachine(state, recipient as MachineId)?.name ?? []), // a machine wrap names a machine id
+  };
+}
+
+/** Devices and machines that policy gives and that hold nothing yet. */
+function waitingNames(state: OrgState, secret: Secret): readonly string[] {
+  const policy = policyFor(state, secret.path);
+  if (!policy) return [];
+  try {
+    const slots = recipientsOf(state, policy).filter(({ recipient }) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
+    return slots.map(({ kind, recipient }) => (kind === 'device' ? deviceName(state, recipient as DeviceId) : (state.machines.get(recipient as MachineId)?.name ?? kind))); // kind decides the id's brand
+  } catch {
+    return ['enough approvers']; // the policy's quorum cannot be filled any more
+  }
+}
+
+function deviceName(state: OrgState, id: DeviceId): string {
+  const device = activeDevice(state, id);
+  return device ? `${device.name} of ${state.members.get(device.member)?.name ?? 'somebody'}` : 'a device';
+}
+
+function leaseRow(state: OrgState, lease: KnownLease, ending: ReadonlySet<string>): LeaseRow {
+  return {
+    id: lease.id, machine: lease.machine, machineName: state.machines.get(lease.machine)?.name ?? '', paths: lease.paths, holder: lease.holder, until: lease.until, usesLeft: Math.max(0, lease.uses - lease.used), used: lease.used,
+    approvedBy: lease.approvedBy, ending: ending.has(lease.id),
+  };
+}
+
+function sinceOf(entries: readonly Entry[], machine: MachineId): number {
+  return entries.find((entry) => entry.type === 'machine.enrol' && entry.body.machine === machine)?.ts ?? 0;
+}
+
+function memberRows(state: OrgState, { me }: Session): readonly MemberRow[] {
+  const row = (id: MemberId, name: string, roles: readonly string[]): MemberRow => ({
+    id, name, roles, me: id === me.member, devices: devicesOf(state, id).map((device) => ({ name: device.name, synced: device.passkey.backupEligible, me: device.device === me.device })),
+  });
+  return [...state.members.values()].filter(({ removed }) => !removed).map(({ id, name, roles }) => row(id, name, roles));
+}
+
+/** Newest first. */
+function historyRows(state: OrgState, { history, entries }: ViewParts): readonly HistoryRow[] {
+  const rows = [...history.rows().slice(-historyMax).map(viewOfRow), ...entries.slice(-historyMax).map((entry) => rowOfEntry(state, entry))];
+  return rows.sort((a, b) => b.at - a.at).slice(0, historyMax);
+}

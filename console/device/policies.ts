@@ -1,0 +1,69 @@
+// Policies: the default, a change with one gesture, and how they read (spec/06-policy.md).
+import type { MemberId, PolicyId } from '../../protocol/hash.ts';
+import { limits } from '../../protocol/limits.ts';
+import type { Policy } from '../../protocol/org-log/bodies.ts';
+import type { OrgState } from '../../protocol/org-log/state.ts';
+import { verifyPattern } from '../../protocol/policy.ts';
+import { newId } from '../../relay-client/org-log.ts';
+import { check } from '../../protocol/errors.ts';
+import type { App } from '../app.ts';
+import { appendSigned } from './entries.ts';
+import { type Session, requireRole } from './session.ts';
+
+/** What a policy says where nobody said anything else. */
+export const defaultPolicy: Omit<Policy, 'policy' | 'pattern' | 'clauses'> = {
+  machines: { any: true, machines: [], groups: [] },
+  maxTtlS: 3_600,
+  maxUses: 1_000,
+  scopes: ['process', 'exe', 'machine'],
+  tier: 'normal',
+  reasonRequired: false,
+  matchRequired: false,
+  separationOfDuties: false,
+  revealAllowed: true,
+  maxStalenessMs: limits.maxStalenessDefaultMs,
+  exePins: [],
+  hosts: [],
+  retired: false,
+};
+
+export type PolicyInput = Parameters<App['setPolicy']>[0];
+
+/** Replaces the policy of a pattern; what the input does not name stays as it was. */
+export async function setPolicy(session: Session, input: PolicyInput): Promise<void> {
+  verifyPattern(input.pattern);
+  check(input.k >= 1 && input.k <= input.approvers.length, 'E_QUORUM', 'fewer people than the quorum needs');
+  await appendSigned(session, (state) => {
+    requireRole(session, state, 'admin');
+    const before = [...state.policies.values()].find(({ pattern, retired }) => pattern === input.pattern && !retired);
+    const { eh: _eh, ...kept } = before ?? { ...defaultPolicy, eh: undefined };
+    const body: Policy = {
+      ...kept,
+      policy: before?.policy ?? newId<PolicyId>(session.platform.random),
+      pattern: input.pattern,
+      clauses: [{ k: input.k, members: [...new Set(input.approvers)].sort(), groups: [] }],
+      maxTtlS: input.maxTtlS,
+      maxUses: input.maxUses,
+      tier: input.tier,
+    };
+    return { draft: { type: 'policy.set', body } };
+  });
+}
+
+/** One line, e.g. `2 of ada, ben · any machine · leases up to 1 h, 1000 uses · normal`. */
+export function policyWords(state: OrgState, policy: Policy): string {
+  const name = (id: MemberId): string => state.members.get(id)?.name ?? 'somebody unknown';
+  const clauses = policy.clauses.map(({ k, members, groups }) => {
+    const who = [...members.map(name), ...groups.map((group) => `group ${state.groups.get(group)?.name ?? 'unknown'}`)].join(', ');
+    return k === 1 ? (members.length + groups.length === 1 ? who : `any of ${who}`) : `${k} of ${who}`;
+  });
+  const { any, machines, groups } = policy.machines;
+  const where = any ? 'any machine' : [...machines.map((id) => state.machines.get(id)?.name ?? 'unknown'), ...groups.map((group) => `group ${state.groups.get(group)?.name ?? 'unknown'}`)].join(', ') || 'no machine';
+  const lease = policy.maxTtlS === 0 ? 'once only' : `leases up to ${durationWords(policy.maxTtlS)}, ${policy.maxUses} uses`;
+  return [clauses.join(' and '), where, lease, policy.tier].join(' · ');
+}
+
+export function durationWords(seconds: number): string {
+  if (seconds % 3_600 === 0 && seconds > 0) return `${seconds / 3_600} h`;
+  return seconds % 60 === 0 && seconds > 0 ? `${seconds / 60} min` : `${seconds} s`;
+}

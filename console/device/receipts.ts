@@ -1,0 +1,234 @@
+// Receipts of machines: chain and evidence checked, then history, leases and the outcome of cards (spec/09-release.md §receipts).
+import { verifyEvidence } from '../../protocol/approval.ts';
+import { type Codec, array, count, decode, encode, record, text, time } from '../../protocol/codec.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
+import { type Hash, type LeaseId, type MachineId, type MemberId, hashCodec, leaseIdCodec, machineIdCodec } from '../../protocol/hash.ts';
+import { limits } from '../../protocol/limits.ts';
+import { openRecord, receiptStream } from '../../protocol/org-log/record.ts';
+import type { OrgState } from '../../protocol/org-log/state.ts';
+import { type Outcome, type Receipt, type VerifiedReceipt, verifyChain, verifyReceipt } from '../../protocol/receipt.ts';
+import { type Request, verifyPastRequest } from '../../protocol/request.ts';
+import type { ReviewCard } from '../app.ts';
+import { codeOf } from './failure.ts';
+import type { History, PastRow } from './history.ts';
+import type { Inbox } from './inbox.ts';
+import type { DeviceMemory } from './request-memory.ts';
+import type { Session } from './session.ts';
+
+/** A lease as the machine's receipts tell of it. */
+export interface KnownLease {
+  readonly id: LeaseId;
+  readonly machine: MachineId;
+  readonly paths: readonly string[];
+  readonly holder: string;
+  readonly until: number;
+  readonly uses: number;
+  readonly used: number;
+  readonly approvedBy: readonly string[];
+}
+const line = text(2_048);
+const leaseCodec: Codec<KnownLease> = record<KnownLease>({
+  id: [1, leaseIdCodec], machine: [2, machineIdCodec], paths: [3, array(line, limits.itemsPerRequest)], holder: [4, line], until: [5, time], uses: [6, count], used: [7, count], approvedBy: [8, array(line, limits.quorumN)],
+});
+/** How far a machine's chain was followed; `next` is the position in its stream. */
+interface ChainMark { readonly n: number; readonly hash: Hash; readonly next: number }
+const chainCodec: Codec<ChainMark> = record<ChainMark>({ n: [1, count], hash: [2, hashCodec], next: [3, count] });
+
+export interface Receipts {
+  /** A letter's receipt. */
+  receive(bytes: Uint8Array): Promise<void>;
+  /** Reads what is new in the streams of all machines, or of one. */
+  catchUp(machine?: MachineId): Promise<void>;
+  /** Running leases. */
+  leases(): readonly KnownLease[];
+  /** Approvals of this device that no receipt followed: an alert each, once. */
+  tick(): Promise<void>;
+}
+
+const missingMs = 60_000;
+
+export async function openReceipts(deps: { readonly session: Session; readonly memory: DeviceMemory; readonly history: History; readonly inbox: Inbox; readonly onChange: () => void }): Promise<Receipts> {
+  const { session, memory, history, inbox, onChange } = deps;
+  const { storage, now } = session.platform;
+  const chains = new Map<MachineId, ChainMark>();
+  const leases = new Map<LeaseId, KnownLease>();
+  for (const [name, bytes] of await storage.read('chain/')) chains.set(name.slice('chain/'.length) as MachineId, decode(chainCodec, bytes, 256)); // written under that id below
+  const over: string[] = [];
+  for (const [name, bytes] of await storage.read('lease/')) {
+    const lease = decode(leaseCodec, bytes, 65_536);
+    if (lease.until > now()) leases.set(lease.id, lease);
+    else over.push(name);
+  }
+  if (over.length > 0) await storage.write(new Map(), over);
+
+  // One at a time: each receipt stands on the one before.
+  let turn: Promise<unknown> = Promise.resolve();
+  function inOrder<T>(act: () => Promise<T>): Promise<T> {
+    const mine = turn.then(act, act);
+    turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  async function alert(what: string, machine: MachineId | undefined): Promise<void> {
+    const name = machine && session.log.requireState().machines.get(machine)?.name;
+    const row: PastRow = { at: now(), kind: 'alert', what, who: [], isVerified: false, secrets: [], ...(machine === undefined ? {} : { machine }), ...(name === undefined ? {} : { machineName: name }) };
+    await storage.write(new Map([history.add(row)]));
+    onChange();
+  }
+
+  async function take(verified: VerifiedReceipt, next?: number): Promise<void> {
+    const { machine, n } = verified.receipt;
+    const before = chains.get(machine);
+    if (before && n <= before.n) {
+      if (n === before.n && verified.hash !== before.hash) await alert('E_AUDIT_GAP: two receipts with one number', machine);
+      if (next !== undefined && next > before.next) chains.set(machine, { ...before, next });
+      return;
+    }
+    try {
+      verifyChain(before, verified);
+    } catch {
+      await alert(`E_AUDIT_GAP: receipts before number ${n} are missing or were changed`, machine);
+    }
+    const mark: ChainMark = { n, hash: verified.hash, next: next ?? before?.next ?? 0 };
+    await apply(verified.receipt, [`chain/${machine}`, encode(chainCodec, mark)]);
+    chains.set(machine, mark);
+    onChange();
+  }
+
+  async function apply(receipt: Receipt, chain: readonly [string, Uint8Array]): Promise<void> {
+    const state = session.log.requireState();
+    const past = history.releaseOf(receipt.requestId);
+    const request = await requestOf(state, receipt);
+    const proof = await proofOf(state, receipt, request);
+    const records: (readonly [string, Uint8Array])[] = [chain];
+    const row = rowOf(state, receipt, request, past, proof);
+    if (row) records.push(history.add(row));
+    const lease = leaseAfter(receipt, row, past);
+    if (lease) {
+      records.push([`lease/${lease.id}`, encode(leaseCodec, lease)]);
+      if (lease.until > now() && lease.used < lease.uses && receipt.outcome !== 'ended') leases.set(lease.id, lease);
+      else leases.delete(lease.id);
+    }
+    await memory.update(receipt.requestId, { settled: true }, records);
+    const outcome = outcomeOf(receipt, proof.members.includes(session.me.member), proof.names);
+    if (outcome) inbox.settle(receipt.requestId, outcome);
+  }
+
+  // The signed request comes with the first receipt about it; this device may have seen it too.
+  async function requestOf(state: OrgState, receipt: Receipt): Promise<Request | undefined> {
+    const bytes = receipt.request ?? memory.find(receipt.requestId)?.bytes;
+    if (!bytes) return undefined;
+    const opened = await verifyPastRequest(state, bytes).catch(() => undefined);
+    return opened?.rh === receipt.rh && opened.request.requestId === receipt.requestId ? opened.request : undefined;
+  }
+
+  function leaseAfter({ lease, machine, outcome, note, ts }: Receipt, row: PastRow | undefined, past: PastRow | undefined): KnownLease | undefined {
+    if (!lease) return undefined;
+    const known = leases.get(lease.id);
+    const from = row?.kind === 'release' ? row : past;
+    const made: KnownLease = known ?? {
+      id: lease.id, machine, paths: from ? from.what.split(', ') : [], holder: from?.program ?? 'unknown', until: lease.until, uses: lease.terms.uses, used: 1, approvedBy: from?.who ?? [],
+    };
+    const counted = Number(/; (\d+) in all$/.exec(note)?.[1] ?? (outcome === 'used' ? made.used + 1 : made.used));
+    return { ...made, used: counted, until: outcome === 'ended' ? Math.min(ts, made.until) : made.until };
+  }
+
+  async function readStream(machine: MachineId): Promise<void> {
+    const stream = receiptStream(session.me.org, machine);
+    for (;;) {
+      const from = chains.get(machine)?.next ?? 0;
+      const { head, records } = await session.client.read(stream, from);
+      if (head.seq < from - 1) return alert('E_AUDIT_GAP: the relay shows fewer receipts than before', machine);
+      for (const { seq, blob } of records) {
+        try {
+          const bytes = await openRecord({ org: session.me.org, stream }, session.log.keys, blob);
+          const verified = await verifyReceipt(session.log.requireState(), bytes);
+          if (verified.receipt.machine === machine) await take(verified, seq + 1);
+        } catch (error) {
+          // A key that comes with the next sync: read again then. Anything else is no receipt; the chain shows what it hides.
+          if (!(error instanceof ProtocolError) || error.code === 'E_MK_EPOCH') throw error;
+        }
+      }
+      if (records.length === 0 || (chains.get(machine)?.next ?? 0) <= from || (records.at(-1)?.seq ?? 0) >= head.seq) return;
+    }
+  }
+
+  return {
+    receive: (bytes) =>
+      inOrder(async () => {
+        const verified = await verifyReceipt(session.log.requireState(), bytes).catch(async (error: unknown) => {
+          if (codeOf(error) !== 'E_SIGNATURE') throw error;
+          return verifyReceipt(await session.log.sync(), bytes); // a machine that was admitted meanwhile
+        });
+        const { machine, n } = verified.receipt;
+        if (n > (chains.get(machine)?.n ?? -1) + 1) await readStream(machine);
+        await take(verified);
+      }),
+    catchUp: (machine) =>
+      inOrder(async () => {
+        const machines = machine ? [machine] : [...session.log.requireState().machines.values()].filter(({ status }) => status !== 'enrolled').map((known) => known.machine);
+        for (const one of machines) await readStream(one);
+      }),
+    leases: () => [...leases.values()].filter(({ until }) => until > now()),
+    tick: async () => {
+      for (const { requestId, decision, expiresAt, settled, machine } of memory.known()) {
+        if (decision !== 'approve' || settled || now() < expiresAt + missingMs) continue;
+        await memory.update(requestId, { settled: true });
+        if (inbox.find(requestId)?.put === undefined) await alert('you approved a request and the machine sent no receipt for it', machine);
+      }
+      await memory.prune(now());
+    },
+  };
+}
+
+interface Proof { readonly holds: boolean; readonly members: readonly MemberId[]; readonly names: readonly string[] }
+
+// Approvals and denials are proved by the passkey or presence key of the person; the rest is the machine's own word.
+async function proofOf(state: OrgState, receipt: Receipt, request: Request | undefined): Promise<Proof> {
+  const wanted = receipt.outcome === 'denied' ? 'deny' : 'approve';
+  const members = new Set<MemberId>();
+  let allHold = true;
+  for (const evidence of receipt.evidence) {
+    const holds = await verifyEvidence(state, receipt.rh, evidence).then(() => true, () => false);
+    allHold &&= holds;
+    if (holds && evidence.decision === wanted) members.add(evidence.member);
+  }
+  const needed = receipt.outcome === 'released' ? quorumThen(state, request) : receipt.outcome === 'denied' ? 1 : 0;
+  const names = [...members].map((member) => state.members.get(member)?.name ?? 'somebody');
+  return { holds: allHold && members.size >= needed, members: [...members], names };
+}
+
+/** How many people the versions wanted, where they are still the newest. */
+function quorumThen(state: OrgState, request: Request | undefined): number {
+  return Math.max(1, ...(request?.items ?? []).map(({ secret, putEh }) => (state.secrets.get(secret)?.putEh === putEh ? (state.secrets.get(secret)?.put.k ?? 1) : 1)));
+}
+
+const kinds: Readonly<Record<Outcome, PastRow['kind'] | undefined>> = { released: 'release', used: 'use', ended: 'ended', denied: 'deny', expired: 'expired', withdrawn: 'withdrawn', failed: 'failed', stored: undefined };
+
+function rowOf(state: OrgState, receipt: Receipt, request: Request | undefined, past: PastRow | undefined, proof: Proof): PastRow | undefined {
+  const kind = kinds[receipt.outcome];
+  if (kind === undefined) return undefined; // the log tells it
+  const { machine, n, ts, requestId, note } = receipt;
+  const observed = request?.observed;
+  const paths = request ? pathsOf(state, request) : past?.what;
+  const told = note !== '' && (kind === 'failed' || kind === 'use' || kind === 'ended') ? ` (${note})` : '';
+  const program = observed?.script ?? observed?.exe ?? past?.program;
+  const machineName = state.machines.get(machine)?.name;
+  return {
+    at: ts, kind, what: `${paths ?? 'a request'}${told}`, who: proof.names.length > 0 ? proof.names : (past?.who ?? []), isVerified: proof.holds, machine, receipt: n, requestId,
+    secrets: request ? [...new Set(request.items.map(({ secret }) => secret))] : (past?.secrets ?? []),
+    ...(program === undefined ? {} : { program }), ...(machineName === undefined ? {} : { machineName }),
+    ...(observed?.exe === undefined ? {} : { exe: observed.exe }), ...(observed?.exeHash === undefined ? {} : { exeHash: observed.exeHash }),
+  };
+}
+
+function pathsOf(state: OrgState, { items, proposal }: Request): string {
+  if (proposal) return proposal.path;
+  return items.map(({ secret, field }) => `${state.secrets.get(secret)?.path ?? 'a secret'}${field === undefined ? '' : `#${field}`}`).join(', ');
+}
+
+function outcomeOf({ outcome, ts, lease, note }: Receipt, isMine: boolean, by: readonly string[]): NonNullable<ReviewCard['outcome']> | undefined {
+  if (outcome === 'used' || outcome === 'ended') return undefined;
+  const kind = outcome === 'released' && !isMine ? 'done-by-other' : outcome;
+  return { kind, by, at: ts, ...(lease ? { until: lease.until } : {}), ...(note === '' ? {} : { note }) };
+}

@@ -1,0 +1,67 @@
+// An organisation made through the console's own device against a real relay: the start of every console test. Never shipped.
+import { type TestRelay, startTestRelay } from '../relay/test-world.ts';
+import type { App } from '../console/app.ts';
+import { createApp } from '../console/device/app-impl.ts';
+import { type SoftClock, type SoftOptions, type SoftPlatform, softClock, softPlatform, until } from './soft-platform.ts';
+import { SoftMachine } from './soft-machine.ts';
+
+export interface SoftPerson {
+  readonly app: App;
+  readonly platform: SoftPlatform;
+}
+export interface SoftWorld extends AsyncDisposable {
+  readonly relay: TestRelay;
+  readonly clock: SoftClock;
+  /** A browser with nothing in it. */
+  browser(options?: Partial<SoftOptions>): SoftPerson;
+  /** The same browser after a reload of the page. */
+  reload(person: SoftPerson): SoftPerson;
+  /** A browser whose person created an org. */
+  founder(name?: string, options?: Partial<SoftOptions>): Promise<SoftPerson>;
+  /** Enrolled and admitted by `admin`. */
+  machine(admin: SoftPerson, name?: string): Promise<SoftMachine>;
+}
+
+export async function softWorld(): Promise<SoftWorld> {
+  const clock = softClock();
+  const relay = await startTestRelay({}, { now: clock.now });
+  const apps: App[] = [];
+
+  function open(platform: SoftPlatform): SoftPerson {
+    const app = createApp(platform);
+    apps.push(app);
+    return { app, platform };
+  }
+  const browser = (options: Partial<SoftOptions> = {}): SoftPerson => open(softPlatform({ relayUrl: relay.url, clock, ...options }));
+
+  return {
+    relay,
+    clock,
+    browser,
+    reload: ({ app, platform }) => {
+      app.close();
+      const { authenticator, backend } = platform;
+      return browser({ authenticator, backend });
+    },
+    founder: async (name = 'ada', options = {}) => {
+      const person = browser(options);
+      await person.app.createOrg({ orgName: 'Analytical Engines', memberName: name, deviceName: `${name}’s phone` }, () => undefined);
+      return person;
+    },
+    machine: async (admin, name = 'laptop') => {
+      const { token } = await admin.app.enrolMachine({ here: false });
+      const machine = await SoftMachine.enrol(admin.platform, token, name);
+      await until(admin.app, () => admin.app.org()?.machines.find(({ id }) => id === machine.id), 'the machine to show');
+      await admin.app.admitMachine(machine.id, machine.words);
+      return machine;
+    },
+    [Symbol.asyncDispose]: async () => {
+      for (const app of apps) app.close();
+      await relay[Symbol.asyncDispose]();
+    },
+  };
+}
+
+export function value(text: string): { readonly kind: 'value'; readonly value: Uint8Array } {
+  return { kind: 'value', value: new TextEncoder().encode(text) };
+}
