@@ -1,7 +1,7 @@
 // Deterministic CBOR subset for everything that is signed, sealed or sent (spec/01-encoding.md).
 // Items: unsigned and negative integers, byte strings, NFC text, arrays, maps with integer keys. Nothing else exists.
 import { decode as cborDecode, encode as cborEncode } from 'cborg';
-import { equalBytes, fromHex, toHex } from './bytes.ts';
+import { decodeUtf8, equalBytes, fromHex, toHex } from './bytes.ts';
 import { ProtocolError, check } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -65,10 +65,12 @@ function scan(bytes: Uint8Array): void {
       argument = 0;
       for (let i = 0; i < width; i++) argument = argument * 256 + (bytes[at++] ?? 0);
       check(Number.isSafeInteger(argument), 'E_CBOR', 'an integer beyond 53 bits');
+      check(argument >= (width === 1 ? 24 : 2 ** (4 * width)), 'E_CANONICAL', 'a number in more bytes than it needs');
     }
     if (major === 2 || major === 3) {
       at += argument;
       check(at <= bytes.length, 'E_CBOR', 'truncated');
+      if (major === 3) check(isUtf8(bytes.subarray(at - argument, at)), 'E_CBOR', 'text that is not UTF-8');
     } else if (major >= 4) {
       check(argument <= limits.cborItems, 'E_LIMIT', `more than ${limits.cborItems} items`);
       check(open.length <= limits.cborDepth, 'E_LIMIT', `nested deeper than ${limits.cborDepth}`);
@@ -76,6 +78,16 @@ function scan(bytes: Uint8Array): void {
     }
   }
   check(at === bytes.length, 'E_CBOR', 'bytes after the item');
+}
+
+// Checked here, because decoders differ in what they do with it.
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    decodeUtf8(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 // --- Codecs -----------------------------------------------------------------

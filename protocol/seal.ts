@@ -52,10 +52,19 @@ export async function sealTo(publicKey: Uint8Array, use: Use, org: OrgId, aad: r
   }
 }
 
-/** Admission check: encapsulating to the key works (ML-KEM modulus check, no low-order X25519 point). Throws E_KEY_ENCODING. */
+/** Admission check: ML-KEM coefficients below the modulus, and encapsulating works (no low-order X25519 point). Throws E_KEY_ENCODING. */
 export async function verifyKemKey(publicKey: Uint8Array): Promise<void> {
   check(publicKey.length === 1_216, 'E_KEY_ENCODING', 'not a 1216-byte X-Wing public key');
+  verifyModulus(publicKey.subarray(0, 1_152));
   await sealTo(publicKey, 'inbox', '00'.repeat(32) as OrgId, [], new Uint8Array(0)); // no org: the result is thrown away
+}
+
+// FIPS 203 §7.2, which the library states but does not do: every 12-bit coefficient is below q, so that a key has one form.
+function verifyModulus(coefficients: Uint8Array): void {
+  for (let i = 0; i < coefficients.length; i += 3) {
+    const [a = 0, b = 0, c = 0] = coefficients.subarray(i, i + 3);
+    check((a | ((b & 15) << 8)) < 3_329 && ((b >> 4) | (c << 4)) < 3_329, 'E_KEY_ENCODING', 'an ML-KEM coefficient beyond the modulus');
+  }
 }
 
 function infoOf(use: Use, org: OrgId): Uint8Array {
