@@ -1,0 +1,87 @@
+// The real programs of a story: `stillvault up` in a process of its own, commands in others, as a terminal would start them.
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+
+const root = join(import.meta.dir, '..', '..');
+const executable = join(root, 'dist', 'stillvault');
+/** The built executable where there is one and it is asked for, else the source in the same runtime. */
+export const stillvault: readonly string[] = process.env['STILLVAULT_DEMO_BUILT'] && existsSync(executable) ? [executable] : [process.execPath, join(root, 'daemon', 'main.ts')];
+
+export interface Running extends AsyncDisposable {
+  readonly console: string;
+  readonly setup: string;
+  readonly relay: string;
+  readonly socketPath: string;
+  /** All that it wrote, for the message of a step that failed. */
+  readonly output: () => string;
+  readonly pid: number;
+}
+export interface Finished { readonly code: number; readonly out: string; readonly err: string; readonly ms: number }
+
+/** Starts `stillvault up` in `data`, on free ports, and waits until it says where the console is. */
+export async function startUp(data: string, socketPath: string): Promise<Running> {
+  const child = Bun.spawn([...stillvault, 'up', '--json', '--data', data, '--port', '0', '--relay-port', '0'], { env: { ...process.env, STILLVAULT_SOCKET: socketPath }, stdout: 'pipe', stderr: 'pipe', stdin: 'ignore' });
+  let text = '';
+  const collect = async (stream: ReadableStream<Uint8Array>, line?: (line: string) => void): Promise<void> => {
+    let rest = '';
+    for await (const chunk of stream.pipeThrough(new TextDecoderStream() as never)) {
+      text += String(chunk);
+      rest += String(chunk);
+      for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
+        line?.(rest.slice(0, end));
+        rest = rest.slice(end + 1);
+      }
+    }
+  };
+  const started = Promise.withResolvers<{ readonly console: string; readonly relay: string }>();
+  void collect(child.stdout, (line) => {
+    const event: unknown = JSON.parse(line);
+    if (typeof event === 'object' && event !== null && Reflect.get(event, 'event') === 'started') started.resolve(event as never); // the first line says where it is
+  });
+  void collect(child.stderr);
+  void child.exited.then((code) => started.reject(new Error(`stillvault up ended with ${code}:\n${text}`)));
+  const { console: address, relay } = await started.promise;
+  return {
+    console: address.replace(/#.*$/, ''),
+    setup: address,
+    relay,
+    socketPath,
+    pid: child.pid,
+    output: () => text,
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGTERM');
+      await child.exited;
+    },
+  };
+}
+
+export interface RunOptions {
+  readonly stdin?: string;
+  readonly socketPath: string;
+  /** Each line of standard error and output as it comes. */
+  readonly onLine?: (line: string) => void;
+  readonly prefix?: readonly string[];
+  readonly signal?: AbortSignal;
+}
+
+/** One command to its end. */
+export async function run(args: readonly string[], { stdin, socketPath, onLine, prefix = [], signal }: RunOptions): Promise<Finished> {
+  return runProgram([...prefix, ...stillvault, ...args], { socketPath, ...(stdin === undefined ? {} : { stdin }), ...(onLine ? { onLine } : {}), ...(signal ? { signal } : {}) });
+}
+
+export async function runProgram(command: readonly string[], { stdin, socketPath, onLine, signal }: RunOptions): Promise<Finished> {
+  const from = performance.now();
+  const child = Bun.spawn([...command], { env: { ...process.env, STILLVAULT_SOCKET: socketPath, NO_COLOR: '1' }, stdin: stdin === undefined ? 'ignore' : new Blob([stdin]), stdout: 'pipe', stderr: 'pipe', ...(signal ? { signal } : {}) });
+  const read = async (stream: ReadableStream<Uint8Array>): Promise<string> => {
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of stream) {
+      const part = decoder.decode(chunk, { stream: true });
+      text += part;
+      for (const line of part.split('\n')) if (line !== '') onLine?.(line);
+    }
+    return text;
+  };
+  const [out, err, code] = await Promise.all([read(child.stdout), read(child.stderr), child.exited]);
+  return { code, out, err, ms: performance.now() - from };
+}
