@@ -18,7 +18,6 @@ const file = (name: string, text: string, mode = 0o644): string => {
 const value = 'correct horse battery \u00e9';
 const secrets = { 'prod/db': value, 'prod/db#user': 'ben', 'prod/key': 'k' };
 const approving = { 'POST /v1/release': releasing(secrets) };
-const show = (name: string): readonly string[] => ['sh', '-c', `printf %s "$${name}"`];
 
 describe('what the program gets', () => {
   test('references of options, files and the environment: one request, each secret once', async () => {
@@ -200,7 +199,7 @@ describe('where the value is', () => {
     const read = (of: number, what: string): string => readFileSync(`/proc/${of}/${what}`, 'utf8');
     expect(read(pid, 'environ')).toContain(`A=${value}`);
     for (const text of [read(seen.pid, 'environ'), read(seen.pid, 'cmdline'), read(pid, 'cmdline')]) expect(text).not.toContain('horse');
-    seen.stdin.end();
+    await seen.stdin.end();
     await seen.exited;
     expect(await new Response(seen.stderr).text()).not.toContain('horse');
     const ended = await child.ended;

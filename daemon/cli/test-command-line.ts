@@ -27,11 +27,18 @@ function environment({ socketPath, env }: Given): Record<string, string> {
   };
 }
 
-/** A process that a test may send signals to; its pipes are read to their end. */
-export function start(
-  words: readonly string[],
-  given: Given = {},
-): { readonly pid: number; kill(signal: NodeJS.Signals): void; seen(text: string): Promise<void>; readonly ended: Promise<Ended> } {
+export interface Started {
+  readonly pid: number;
+  kill(signal: NodeJS.Signals): void;
+  /** Resolves when what is watched holds the text. */
+  seen(text: string): Promise<void>;
+  /** What is watched, so far. */
+  text(): string;
+  readonly ended: Promise<Ended>;
+}
+
+/** A process that a test may send signals to; its pipes are read to their end, one of them watched. */
+export function start(words: readonly string[], given: Given = {}, watched: 'out' | 'err' = 'err'): Started {
   const child = Bun.spawn([process.execPath, main, ...words], {
     env: environment(given),
     cwd: given.cwd ?? '/',
@@ -39,33 +46,38 @@ export function start(
     stdout: 'pipe',
     stderr: 'pipe',
   });
-  let err = '';
-  const watchers: (() => void)[] = [];
-  const errRead = (async () => {
-    for await (const chunk of child.stderr) {
-      err += new TextDecoder().decode(chunk);
+  let text = '';
+  let watchers: (() => void)[] = [];
+  const read = async (stream: ReadableStream<Uint8Array>, isWatched: boolean): Promise<Uint8Array> => {
+    const chunks: Uint8Array[] = [];
+    for await (const chunk of stream) {
+      chunks.push(chunk);
+      if (!isWatched) continue;
+      text = Buffer.concat(chunks).toString();
       watchers.forEach((watch) => watch());
     }
-  })();
-  const ended = (async () => {
-    const bytes = new Uint8Array(await new Response(child.stdout).arrayBuffer());
-    await errRead;
-    await child.exited;
-    return { code: child.exitCode ?? -1, out: new TextDecoder().decode(bytes), err, bytes };
-  })();
-  return {
-    pid: child.pid,
-    kill: (signal) => child.kill(signal),
-    seen: async (text) =>
-      new Promise((resolve) => {
-        const watch = (): void => {
-          if (err.includes(text)) resolve();
-        };
-        watchers.push(watch);
-        watch();
-      }),
-    ended,
+    return Buffer.concat(chunks);
   };
+  const ended = (async () => {
+    const [bytes, err] = await Promise.all([read(child.stdout, watched === 'out'), read(child.stderr, watched === 'err')]);
+    await child.exited;
+    return { code: child.exitCode ?? -1, out: new TextDecoder().decode(bytes), err: new TextDecoder().decode(err), bytes };
+  })();
+  const seen = async (wanted: string): Promise<void> => {
+    const found = new Promise<void>((resolve) => {
+      const watch = (): void => {
+        if (text.includes(wanted)) resolve();
+      };
+      watchers.push(watch);
+      watch();
+    });
+    const early = ended.then(({ code, out, err }) => {
+      if (!text.includes(wanted)) throw new Error(`ended with ${code} before ${wanted}: ${out}${err}`);
+    });
+    await Promise.race([found, early]);
+    watchers = [];
+  };
+  return { pid: child.pid, kill: (signal) => child.kill(signal), seen, text: () => text, ended };
 }
 
 export async function run(words: readonly string[], given: Given = {}): Promise<Ended> {
@@ -77,11 +89,12 @@ export function lastJson({ out }: Pick<Ended, 'out'>): unknown {
   return JSON.parse(out.trimEnd().split('\n').at(-1) ?? '');
 }
 
-/** On a terminal of its own, 120 columns wide: `type` answers what is on the screen so far, once for each of its keys. */
+/** On a terminal of its own: `type` answers what is on the screen so far, once for each of its keys. */
 export async function onTerminal(
   words: readonly string[],
   given: Given = {},
   answers: readonly (readonly [seen: string, typed: string])[] = [],
+  cols = 120,
 ): Promise<{ readonly code: number; readonly screen: string }> {
   let screen = '';
   const rest = [...answers];
@@ -90,7 +103,7 @@ export async function onTerminal(
     env: environment(given),
     cwd: given.cwd ?? '/',
     terminal: {
-      cols: 120,
+      cols,
       rows: 30,
       data(terminal, data) {
         screen += decoder.decode(data, { stream: true });

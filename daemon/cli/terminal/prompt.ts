@@ -31,7 +31,7 @@ async function askHidden(world: World, questions: readonly string[]): Promise<re
     world.write(2, `\n${next === undefined || answers.at(-1) === '' ? '' : next}`);
     if (next === undefined || answers.at(-1) === '') resolve();
   };
-  using _keys = world.onKeys((pressed) => [...pressed].forEach(onKey));
+  using _keys = world.onKeys((pressed) => Array.from(pressed).forEach(onKey));
   world.write(2, questions[0] ?? '');
   try {
     await promise;

@@ -69,7 +69,7 @@ function createWaitingLine(world: World, output: Output): WaitingLine {
           if (live) timer ??= setInterval(draw, 1_000);
           return;
         case 'shown':
-          return tell(`shown on ${printable(event.member)}'s ${printable(event.device)} ${clockTime(event.at)}`);
+          return tell(`shown on ${deviceText(event)} ${clockTime(event.at)}`);
         case 'approved':
           approved = [...approved, event.member];
           if (event.have < event.needed) tell(`${printable(event.member)} approved, ${event.have} of ${event.needed}`);
@@ -83,6 +83,12 @@ function createWaitingLine(world: World, output: Output): WaitingLine {
       erase();
     },
   };
+}
+
+/** `ben's phone`, whether the device is called phone or ben's phone. */
+function deviceText({ member, device }: Extract<Progress, { readonly event: 'shown' }>): string {
+  const named = device.toLowerCase().startsWith(member.toLowerCase());
+  return named ? printable(device) : `${printable(member)}'s ${printable(device)}`;
 }
 
 /** `waiting for ben or 1 other approver · prod/db-primary · code 47 · 2:58 left · Ctrl-C withdraws` */
