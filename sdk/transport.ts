@@ -55,19 +55,23 @@ export function createTransport(options: TransportOptions = {}): Transport {
     async *requestEvents(method, path, body, signal) {
       const left = new AbortController();
       const ends = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
+      let complete = false;
       try {
         const answer = await open(method, path, body, ends);
         const lines = readLines(answer.chunks);
         for (;;) {
           const line = await told(ends, lines.next());
-          if (line.done === true) break;
+          if (line.done === true) {
+            complete = true;
+            return;
+          }
           const event = parseJson(line.value);
           const failure: Failure | undefined = parseFailure(event);
           if (failure !== undefined) throw errorOf(failure);
           yield event;
         }
       } finally {
-        left.abort();
+        if (!complete) left.abort();
       }
     },
   };
@@ -115,10 +119,14 @@ function createSendWithNode(): Send {
     agent ??= new http.Agent({ keepAlive: true });
     return new Promise((resolve, reject) => {
       const length = body === undefined ? {} : { 'content-length': String(new TextEncoder().encode(body).length) };
-      const call = http.request({ socketPath, method, path, signal, agent, headers: { host: 'stillvault', ...headers, ...length } }, (response) => {
+      const call = http.request({ socketPath, method, path, agent, headers: { host: 'stillvault', ...headers, ...length } }, (response) => {
         const status = response.statusCode ?? 0;
+        response.on('end', () => signal.removeEventListener('abort', abort));
         resolve({ ok: status >= 200 && status < 300, chunks: response });
       });
+      const abort = (): void => void call.destroy(); // not the option `signal`: that would stay on the kept connection
+      signal.addEventListener('abort', abort, { once: true });
+      call.on('close', () => signal.removeEventListener('abort', abort));
       call.on('error', reject);
       call.end(body);
     });

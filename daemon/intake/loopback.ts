@@ -1,6 +1,6 @@
 // The optional port on 127.0.0.1, for programs that cannot reach the socket (spec/10-local-api.md §loopback): a token, no browsers, a weaker identity.
 import { timingSafeEqual } from 'node:crypto';
-import { closeSync, constants, fstatSync, openSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import type { IncomingHttpHeaders } from 'node:http';
 import { toBase64Url } from '../../protocol/bytes.ts';
 import { DaemonError } from '../errors.ts';
@@ -8,23 +8,15 @@ import type { Libc } from './libc.ts';
 import { verifyUid, type Peer, type PeerDeps } from './peer.ts';
 import { connectedProcess } from './process-identity.ts';
 import { readUid, type Proc } from './proc.ts';
+import { statePathRefused } from './state-path.ts';
 
 /** Text of the token file, made with 0600 where there is none. Throws E_STATE_PATH for a file that others may read, write or have put there. */
 export function loadToken(path: string, selfUid: number, random: (length: number) => Uint8Array): string {
-  try {
-    writeFileSync(path, `${toBase64Url(random(32))}\n`, { flag: 'wx', mode: 0o600 });
-  } catch (cause) {
-    if (!(cause instanceof Error && 'code' in cause && cause.code === 'EEXIST')) throw cause;
-  }
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  try {
-    const found = fstatSync(fd);
-    const token = found.isFile() && found.uid === selfUid && (found.mode & 0o077) === 0 && found.size <= 256 ? readFileSync(fd, 'latin1').trim() : '';
-    if (token.length < 32) throw new DaemonError('error', 'E_STATE_PATH', `${path} is no token file that only this user can read`, { next: `rm ${path}` });
-    return token;
-  } finally {
-    closeSync(fd);
-  }
+  if (lstatSync(path, { throwIfNoEntry: false }) === undefined) writeFileSync(path, `${toBase64Url(random(32))}\n`, { flag: 'wx', mode: 0o600 });
+  const found = lstatSync(path); // its folder is ours alone, so it is the same file that is read
+  const token = found.isFile() && found.uid === selfUid && (found.mode & 0o077) === 0 && found.size <= 256 ? readFileSync(path, 'latin1').trim() : '';
+  if (token.length < 32) throw statePathRefused(path, 'is no token file that only this user can read', `rm ${path}`);
+  return token;
 }
 
 /** Throws E_HOST (a name that a web page could make point here) and E_LOOPBACK_TOKEN. */

@@ -114,7 +114,7 @@ export async function observe(deps: ObserveDeps, peer: Peer): Promise<Observatio
     terminal: stat && terminalOf(stat.tty),
     ssh: cameBySsh(proc, parents),
   };
-  const ancestors = await Promise.all(parents.slice(0, limits.ancestors).map((parent) => observeAncestor(proc, parent, altered)));
+  const ancestors = await observeAncestors(proc, parents, altered);
   const compared = compareNamespaces(identity.namespaces, readNamespaces(proc, deps.selfPid));
   verifyUnchanged(proc, peer.process); // last: all of the above was about the process that connected
   return { observed: { ...about, ...known(details), ancestors, namespaces: compared, escaped: [...altered.escaped], cut: [...altered.cut] }, identity };
@@ -144,13 +144,7 @@ async function observeScript(
   argv: readonly Uint8Array[] | undefined,
   altered: Alterations,
 ): Promise<ObservedScript | undefined> {
-  const source =
-    exe === undefined || argv === undefined
-      ? undefined
-      : scriptOf(
-          exe,
-          argv.map((item) => Buffer.from(item).toString('utf8')),
-        );
+  const source = exe === undefined || argv === undefined ? undefined : scriptOf(exe, argv.map(textOf));
   if (source?.kind !== 'file') return source;
   const path = resolveIn(deps.proc, pid, source.path);
   const own = /^\/(?:dev|proc)\//.test(path ?? ''); // e.g. /dev/fd/3: another file for each process
@@ -166,7 +160,7 @@ async function observeScript(
 function resolveIn(proc: Proc, pid: number, path: string): string | undefined {
   const cwd = proc.link(pid, 'cwd');
   if (path.startsWith('/')) return resolve(path);
-  return cwd === undefined ? undefined : resolve(Buffer.from(cwd).toString('utf8'), path);
+  return cwd === undefined ? undefined : resolve(textOf(cwd), path);
 }
 
 /** Whether a path means the same file to that process as to us: it lives in our mount namespace and under our root. */
@@ -178,29 +172,29 @@ function hasOurFiles({ proc, selfPid }: ObserveDeps, pid: number): boolean {
   return same('ns/mnt') && same('root');
 }
 
-async function observeAncestor(proc: Proc, parent: Parent, altered: Alterations): Promise<ObservedAncestor> {
-  const argv = await readArgv(proc, parent.pid);
-  const link = proc.link(parent.pid, 'exe');
+/** Nearest first, ending at the first that ended or became another program while it was read. */
+async function observeAncestors(proc: Proc, parents: readonly Parent[], altered: Alterations): Promise<ObservedAncestor[]> {
+  const found = await Promise.all(parents.slice(0, limits.ancestors).map((parent) => observeAncestor(proc, parent, altered)));
+  const changed = found.indexOf(undefined);
+  return found.slice(0, changed < 0 ? found.length : changed).filter((ancestor) => ancestor !== undefined);
+}
+
+async function observeAncestor(proc: Proc, parent: Parent, altered: Alterations): Promise<ObservedAncestor | undefined> {
+  const { pid, startTicks } = parent;
+  const argv = await readArgv(proc, pid);
+  const link = proc.link(pid, 'exe');
   const exe = link && toVisible(link, 'ancestors', altered, bounds.ancestorPathBytes);
-  const source =
-    exe === undefined || argv === undefined
-      ? undefined
-      : scriptOf(
-          exe,
-          argv.map((item) => Buffer.from(item).toString('utf8')),
-        );
-  const script = source?.kind === 'file' ? resolveIn(proc, parent.pid, source.path) : undefined;
-  return {
-    pid: parent.pid,
-    startTicks: parent.startTicks,
-    name: toVisible(parent.comm, 'ancestors', altered),
-    ...known({
-      uid: readUid(proc, parent.pid),
-      exe,
-      script: script === undefined ? undefined : toVisible(encodeUtf8(script), 'ancestors', altered, bounds.ancestorPathBytes),
-      argv: argv && showArgv(argv, 'ancestors', bounds.ancestorArgvBytes, altered),
-    }),
+  const source = exe === undefined || argv === undefined ? undefined : scriptOf(exe, argv.map(textOf));
+  const script = source?.kind === 'file' ? resolveIn(proc, pid, source.path) : undefined;
+  const details = {
+    uid: readUid(proc, pid),
+    exe,
+    script: script === undefined ? undefined : toVisible(encodeUtf8(script), 'ancestors', altered, bounds.ancestorPathBytes),
+    argv: argv && showArgv(argv, 'ancestors', bounds.ancestorArgvBytes, altered),
   };
+  const again = readStat(proc, pid);
+  if (again?.startTicks !== startTicks || again.imageMark !== parent.imageMark) return undefined;
+  return { pid, startTicks, name: toVisible(parent.comm, 'ancestors', altered), ...known(details) };
 }
 
 async function readArgv(proc: Proc, pid: number): Promise<Uint8Array[] | undefined> {
@@ -226,6 +220,10 @@ function showArgv(items: readonly Uint8Array[], name: string, maxBytes: number, 
   }
   if (shown.length < items.length) altered.cut.add(name);
   return shown;
+}
+
+function textOf(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
 }
 
 function compareNamespaces(theirs: NamespaceLinks, ours: NamespaceLinks): Observed['namespaces'] {

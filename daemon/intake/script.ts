@@ -85,7 +85,7 @@ export function isShellCommand(exePath: string, argv: readonly string[]): boolea
 }
 
 function programName(exePath: string, argv: readonly string[]): string {
-  const name = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+  const name = (path: string): string => path.slice(path.lastIndexOf('/') + 1).replace(/\.exe$/, ''); // npm's bun is `bun.exe` everywhere
   return name(exePath) === 'busybox' ? name(argv[0] ?? '') : name(exePath); // one program, its name says which of its tools runs
 }
 

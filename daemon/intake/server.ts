@@ -45,6 +45,7 @@ export async function createIntake(deps: IntakeDeps): Promise<Intake> {
     servers.push(await listen((socket) => accept(socket, undefined), { path: socketPath }));
     chmodSync(socketPath, deps.socketMode ?? 0o600);
     if (deps.loopback !== undefined) {
+      ensurePrivateFolder(dirname(deps.loopback.tokenFile), selfUid);
       const token = loadToken(deps.loopback.tokenFile, selfUid, deps.loopback.random);
       servers.push(await listen((socket) => accept(socket, token), { port: deps.loopback.port, host: '127.0.0.1' }));
     }

@@ -1,6 +1,7 @@
 // Text of other programs made safe to show, at its source (spec/10-local-api.md §text): escaped and cut, and it says so.
 import { decodeUtf8, encodeUtf8 } from '../../protocol/bytes.ts';
 import { limits } from '../../protocol/limits.ts';
+import { verifyText } from '../../protocol/text.ts';
 
 /** Which of the observed texts are not, byte for byte, what the kernel gave. */
 export interface Alterations {
@@ -18,17 +19,27 @@ export function toVisible(raw: Uint8Array, name: string, altered: Alterations, m
   if (escaped) altered.escaped.add(name);
   if (shown.length * 3 <= maxBytes || encodeUtf8(shown).length <= maxBytes) return shown;
   altered.cut.add(name);
-  return cutMiddle(shown, maxBytes);
+  const cut = cutMiddle(shown, maxBytes);
+  return isAccepted(cut) ? cut : cutMiddle(escapeBytes(raw), maxBytes);
 }
 
 function escape(raw: Uint8Array): { shown: string; escaped: boolean } {
   try {
     const text = decodeUtf8(raw);
     const shown = text.replace(hidden, (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`);
-    if (shown.normalize('NFC') !== shown) return { shown: escapeBytes(raw), escaped: true }; // looks like other bytes: show which these are
-    return { shown, escaped: shown !== text };
+    // What is refused for other reasons (not NFC, marks stacked on each other) is shown by its bytes.
+    return isAccepted(shown) ? { shown, escaped: shown !== text } : { shown: escapeBytes(raw), escaped: true };
   } catch {
     return { shown: escapeBytes(raw), escaped: true };
+  }
+}
+
+function isAccepted(text: string): boolean {
+  if (/^[!-~][ -~]*[!-~]$|^[!-~]?$/.test(text)) return true;
+  try {
+    return verifyText(text, Number.POSITIVE_INFINITY) === text;
+  } catch {
+    return false;
   }
 }
 
@@ -50,6 +61,5 @@ function cutMiddle(text: string, maxBytes: number): string {
     if (fromHead) head++;
     else tail--;
   }
-  const cut = `${chars.slice(0, head).join('').trimEnd()}…${chars.slice(tail).join('').trimStart()}`;
-  return cut.normalize('NFC');
+  return `${chars.slice(0, head).join('').trimEnd()}…${chars.slice(tail).join('').trimStart()}`;
 }
