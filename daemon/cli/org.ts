@@ -35,7 +35,7 @@ export const command: Command = {
     output.note(
       running.setup === undefined
         ? 'this machine has an organisation: it is managed in the console'
-        : 'open this address in a browser of yours: the organisation begins with a passkey, and this machine joins it',
+        : 'open it in your browser: an organisation begins with a passkey, and this machine joins',
     );
     return 0;
   },

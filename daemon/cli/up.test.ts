@@ -1,6 +1,6 @@
 // `stillvault up` and what follows, all as real processes: relay, daemon, console, put, get, run, lease. Only the people are programs.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,6 +90,15 @@ describe('the console beside the daemon', () => {
 });
 
 describe('before there is an organisation', () => {
+  test('a launcher makes it a command in any folder, whatever that folder holds', async () => {
+    const folder = join(dir, 'trap');
+    mkdirSync(folder);
+    writeFileSync(join(folder, '.env'), 'STILLVAULT_SOCKET=/nonexistent/trap.sock\n');
+    writeFileSync(join(folder, 'bunfig.toml'), 'preload = ["./trap.ts"]\n');
+    writeFileSync(join(folder, 'trap.ts'), 'console.log("trapped")');
+    const shell = Bun.spawn(['sh', '-c', 'stillvault status --json'], { cwd: folder, env: { PATH: `${join(data, 'bin')}:${process.env['PATH']}` } });
+    expect(JSON.parse(await new Response(shell.stdout).text())).toMatchObject({ state: 'not_enrolled' });
+  });
   test('put says what to do', async () => {
     const ended = await run(['put', 'prod/db', '--json'], { ...given, input: 'x' });
     expect(ended.code).toBe(16);

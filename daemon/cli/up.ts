@@ -28,7 +28,7 @@ export const command: Command = {
       consolePort: port === undefined ? undefined : parsePort(port, 'port'),
       relayPort: relayPort === undefined ? undefined : parsePort(relayPort, 'relay-port'),
     });
-    using _progress = tellProgress(all, output, data !== undefined);
+    using _progress = tellProgress(all, output);
     await untilSignal(world);
     output.note('stopping');
     await all.stop();

@@ -117,12 +117,12 @@ export async function checkRelay(status: Status | undefined, data: string, { now
 /** Whether a browser has passkeys with PRF only the browser can say. */
 export async function checkConsole(data: string): Promise<readonly Finding[]> {
   const running = readRunning(data);
-  const hint = 'it checks your browser for passkeys with PRF before anything is created';
-  if (running === undefined) return [{ name: 'console', result: 'hint', message: `none of stillvault up here; open the one of your organisation: ${hint}` }];
+  const hint = 'checks your browser for passkeys with PRF first';
+  if (running === undefined) return [{ name: 'console', result: 'hint', message: `none of stillvault up here; the one of your organisation ${hint}` }];
   try {
     const answer = await fetch(`${running.console}/local/config.json`, { signal: AbortSignal.timeout(answerMs), redirect: 'error' });
     const config: unknown = await answer.json();
-    if (typeof config === 'object' && config !== null && 'relay' in config) return [{ name: 'console', result: 'ok', message: `${running.console}: ${hint}` }];
+    if (typeof config === 'object' && config !== null && 'relay' in config) return [{ name: 'console', result: 'ok', message: `${running.console} ${hint}` }];
   } catch {
     // said below
   }

@@ -6,12 +6,13 @@ import type { Up } from './start.ts';
 
 const lookMs = 250;
 
-export function tellProgress(up: Up, output: Output, ownData: boolean): Disposable {
+export function tellProgress(up: Up, output: Output): Disposable {
   const first = up.status();
   const address = first.state === 'not_enrolled' ? up.setup : up.console;
-  if (output.json) output.jsonLine({ event: 'started', console: address, relay: up.relay, data: up.data, socket: up.socketPath, state: first.state });
+  if (output.json)
+    output.jsonLine({ event: 'started', console: address, relay: up.relay, data: up.data, socket: up.socketPath, bin: up.bin, state: first.state });
   output.note(`Stillvault is running: relay ${up.relay}, data in ${printable(up.data)}. Ctrl-C stops it.`);
-  if (ownData) output.note(`In other terminals: export STILLVAULT_SOCKET=${printable(up.socketPath)}`);
+  output.note(`In other terminals: export PATH="${printable(up.bin)}:$PATH"`);
   output.note(first.state === 'not_enrolled' ? 'Open the console and create your organisation with a passkey:' : 'The console:');
   if (!output.json) output.data(`  ${address}\n`);
   if (first.state !== 'not_enrolled') output.note(sayState(first));
@@ -42,7 +43,7 @@ function sayState({ state, halted, machine, org }: Status): string {
     case 'awaiting_admission':
       return `${name} waits for admission. Compare in the console, then admit it: ${printable(machine?.words ?? '')}`;
     case 'ready':
-      return `${name} is admitted to ${printable(org?.name ?? '') || 'the organisation'}: ready. Try, in another terminal: stillvault put prod/db-primary`;
+      return `${name} is admitted to ${printable(org?.name ?? '') || 'the organisation'}: ready. Next: stillvault put prod/db-primary`;
     case 'frozen':
       return 'The organisation is frozen: nothing is released until an admin unfreezes it in the console.';
     case 'halted':

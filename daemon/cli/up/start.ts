@@ -2,8 +2,10 @@
 import { appendFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Status } from '../../../protocol/local-api.ts';
+import { StillvaultError } from '../../../sdk/errors.ts';
 import { openConsole } from '../console/open.ts';
 import type { World } from '../terminal/world.ts';
+import { writeLauncher } from './launcher.ts';
 import { choosePort } from './ports.ts';
 import { readRunning, writeRunning } from './running.ts';
 
@@ -20,6 +22,8 @@ export interface Up {
   readonly console: string;
   /** The console's address with the secret that lets its page enrol this machine. */
   readonly setup: string;
+  /** Folder of a `stillvault` for other terminals. */
+  readonly bin: string;
   status(): Status;
   /** Once this machine has an organisation, no file needs to hold the secret any more. */
   forgetSetup(): void;
@@ -39,9 +43,20 @@ export async function startAll(world: World, options: UpOptions): Promise<Up> {
   const system = libc();
   const { missing } = harden(process, system);
   ensurePrivateFolder(data, world.uid);
+  const lockUp = (): Disposable => {
+    try {
+      return lockFolder(data, system);
+    } catch (cause) {
+      throw new StillvaultError('error', `Stillvault is running already, with data in ${data}`, {
+        detail: 'E_DAEMON_RUNNING',
+        next: 'stillvault status',
+        cause,
+      });
+    }
+  };
   await using started = new AsyncDisposableStack();
   // Before the ports are looked at: a second `up` must hear that the first one runs, not take other ports beside it.
-  started.use(lockFolder(data, system));
+  started.use(lockUp());
   mkdirSync(`${data}/log`, { recursive: true, mode: 0o700 });
   const before = readRunning(data);
   const relayData = `${data}/relay`;
@@ -82,12 +97,14 @@ export async function startAll(world: World, options: UpOptions): Promise<Up> {
   const addresses = { relay: relay.url, console: server.origin };
   writeRunning(data, daemon.status().state === 'not_enrolled' ? { ...addresses, setup } : addresses);
   started.defer(() => writeRunning(data, addresses));
+  const bin = writeLauncher(data, options.socketPath);
   const running = started.move();
   return {
     ...addresses,
     data,
     socketPath: options.socketPath,
     setup,
+    bin,
     status: daemon.status,
     forgetSetup: () => writeRunning(data, addresses),
     stop: async () => running.disposeAsync(),

@@ -1,0 +1,23 @@
+// Makes `stillvault` a command of other terminals: this very program, speaking to this very daemon.
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+
+/** Writes `<data>/bin/stillvault` and returns its folder. */
+export function writeLauncher(data: string, socketPath: string): string {
+  const folder = `${data}/bin`;
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  // Run from its sources, the runtime would obey settings in the folder that a verb happens to run in; the executable is built not to.
+  const program = Bun.main.startsWith('/$bunfs') ? [process.execPath] : [process.execPath, '--config=/dev/null', '--env-file=/dev/null', Bun.main];
+  const text = `#!/bin/sh
+# Written by stillvault up at each start.
+[ -n "\${STILLVAULT_SOCKET:-}" ] || STILLVAULT_SOCKET=${quoted(socketPath)}
+export STILLVAULT_SOCKET
+exec ${program.map(quoted).join(' ')} "$@"
+`;
+  writeFileSync(`${folder}/stillvault.new`, text, { mode: 0o700 });
+  renameSync(`${folder}/stillvault.new`, `${folder}/stillvault`);
+  return folder;
+}
+
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
