@@ -32,9 +32,10 @@ async function observePid(pid: number): Promise<Observed> {
   return (await observer.observe(peer)).observed;
 }
 
-/** Until the child runs what it was started with: before its exec it is still a copy of this process. */
+/** Until the child runs what it was started with, and sleeps in it: until its exec is complete it is still a copy of this process. */
 async function running(pid: number, path: string): Promise<void> {
-  while (createProc().link(pid, 'exe')?.toString() !== path) await Bun.sleep(1);
+  const proc = createProc();
+  while (proc.link(pid, 'exe')?.toString() !== path || !/\) S /.test(proc.read(pid, 'stat') ?? '')) await Bun.sleep(1);
 }
 
 describe.skipIf(os === undefined)('an ordinary asker', () => {

@@ -44,7 +44,7 @@ export async function identifyProcess(deps: IdentityDeps, found: ConnectedProces
 
 /** Throws E_PEER_PIDFD (gone, or another process), E_EXE_HASH (runs another program) or E_PEER_NS (moved to another namespace). */
 export async function verifySameProcess(deps: IdentityDeps, known: ProcessIdentity): Promise<void> {
-  verifyUnchanged(deps.proc, known);
+  if (!known.pidfd.isAlive()) throw processGone();
   const path = deps.proc.exeFile(known.pid);
   const exe = deps.digests.facts(path);
   if (exe?.inode !== known.exe?.inode) throw otherProgram();
@@ -52,7 +52,7 @@ export async function verifySameProcess(deps: IdentityDeps, known: ProcessIdenti
   const links = readNamespaces(deps.proc, known.pid);
   if (namespaces.some((name) => links[name] !== known.namespaces[name]))
     throw new DaemonError('policy_forbids', 'E_PEER_NS', 'the program that asked moved to another namespace since it asked');
-  verifyUnchanged(deps.proc, known);
+  verifyUnchanged(deps.proc, known); // last: so all of the above was about this process and this image of it
 }
 
 /** Alive, started when it was started, and no exec() since. */
