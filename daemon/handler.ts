@@ -1,9 +1,8 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
-import { type Status, localPaths } from '../protocol/local-api.ts';
+import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
 import { DaemonError } from './errors.ts';
 import { joinAsk, leaseEnd, putAsk, releaseAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
-import type { JoinAsk, JoinResult, LogVerified } from '../protocol/local-api.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { put } from './requests/put.ts';
 import { release } from './requests/desk.ts';
@@ -22,7 +21,10 @@ export interface HandlerDeps {
 export function createHandler(deps: HandlerDeps): Handler {
   const service = (): Service => {
     const running = deps.service();
-    if (!running) throw new DaemonError('not_enrolled', 'E_NOT_ENROLLED', 'this machine belongs to no organisation yet', { next: 'make a token in the console, under Machines, then: stillvault join' });
+    if (!running)
+      throw new DaemonError('not_enrolled', 'E_NOT_ENROLLED', 'this machine belongs to no organisation yet', {
+        next: 'make a token in the console, under Machines, then: stillvault join',
+      });
     return running;
   };
   const state = (running: Service): OrgState => {
@@ -43,7 +45,8 @@ export function createHandler(deps: HandlerDeps): Handler {
       const { id } = await ask.body(leaseEnd);
       const { leases } = service();
       const ended = leases.list().filter((lease) => id === undefined || lease.id === id);
-      if (id !== undefined && ended.length === 0) throw new DaemonError('not_found', 'E_NOT_FOUND', 'there is no live lease with this id', { next: 'stillvault lease ls' });
+      if (id !== undefined && ended.length === 0)
+        throw new DaemonError('not_found', 'E_NOT_FOUND', 'there is no live lease with this id', { next: 'stillvault lease ls' });
       for (const lease of ended) leases.end(lease.id as never, 'ended-locally'); // ids of live leases
       ask.reply.json(ended);
     },

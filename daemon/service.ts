@@ -1,99 +1,142 @@
 // What an enrolled daemon runs: link, leases, desk, upkeep (spec/09-release.md). Made anew when the machine enrols.
-import { verifyNotice, openLetter } from '../protocol/notice.ts';
-import { compareHead } from '../protocol/org-log/verify.ts';
+import { ProtocolError } from '../protocol/errors.ts';
+import { hash } from '../protocol/hash.ts';
+import { openLetter, verifyNotice } from '../protocol/notice.ts';
 import { openRecord } from '../protocol/org-log/record.ts';
-import { type MemberId, hash } from '../protocol/hash.ts';
-import { limits } from '../protocol/limits.ts';
+import { compareHead } from '../protocol/org-log/verify.ts';
 import type { StreamId } from '../protocol/wire.ts';
+import { DaemonError } from './errors.ts';
 import type { Observer } from './intake/observer.ts';
 import { type Leases, createLeases } from './leases/leases.ts';
+import { type Heads, createHeads } from './org/heads.ts';
 import { type LinkDeps, type OrgLink, createOrgLink } from './org/link.ts';
+import { keepReplicas } from './org/replicas.ts';
 import { rewrapForNewMachines } from './org/rewrap.ts';
 import { type Receipts, createReceipts } from './release/receipts.ts';
 import type { DeskDeps } from './requests/desk.ts';
+import { haltedBy } from './requests/ends.ts';
+import { createPending } from './requests/pending.ts';
 import type { MachineIdentity } from './vault/machine-key.ts';
 import type { DaemonStore } from './vault/store.ts';
 
-export interface ServiceDeps extends Pick<LinkDeps, 'now' | 'random' | 'fetch' | 'openSocket' | 'sleep' | 'onProblem'> {
+export interface ServiceDeps extends LinkDeps {
   readonly machine: MachineIdentity;
   readonly store: DaemonStore;
   readonly observer: Observer;
   readonly monotonicMs: () => number;
   readonly bootMs: () => number;
+  readonly tickMs: number;
 }
 export interface Service {
   readonly machine: MachineIdentity;
   readonly link: OrgLink;
   readonly leases: Leases;
   readonly desk: DeskDeps;
+  /** What keeps this machine from releasing anything, until a person has looked. */
+  halted(): ProtocolError | undefined;
   stop(): Promise<void>;
 }
 
-const tickMs = 1_000;
-const attestationMaxAgeMs = 31 * 86_400_000;
+/** What failed is tried again after this. */
+const retryMs = 30_000;
+/** The longest that a stop waits for the relay. */
+const lastSendMs = 3_000;
+/** A notice only reduces authority, and an attestation is as old as it says: the age that counts is the policy's. */
+const noticeMaxAgeMs = 31 * 86_400_000;
 
 export async function startService(deps: ServiceDeps): Promise<Service> {
-  const { machine, store, now, random } = deps;
-  const attested = new Map<MemberId, number>();
-  let parts: { readonly link: OrgLink; readonly leases: Leases } | undefined;
-
-  // A device's word: its head must be in this log, and it may end a lease. Anything else it cannot do.
-  async function takeNotice(signed: Uint8Array, maxAgeMs: number): Promise<void> {
-    if (!parts) return;
-    const { link, leases } = parts;
-    const { notice, device } = await verifyNotice(link.log.requireState(), signed, now(), maxAgeMs);
-    if (compareHead(link.log.history, link.log.requireState().head, notice.head) === 'ahead') {
-      await link.log.sync();
-      if (compareHead(link.log.history, link.log.requireState().head, notice.head) === 'ahead') return;
-    }
-    attested.set(device.member, Math.max(attested.get(device.member) ?? 0, notice.ts));
-    if (notice.endLease !== undefined) leases.end(notice.endLease, 'ended-by-device');
-  }
-
-  async function onMail(kind: 'own' | 'attestation', body: Uint8Array): Promise<void> {
-    if (!parts) return;
-    if (kind === 'attestation') return takeNotice(await openRecord({ org: machine.org, stream: attestationStream }, parts.link.log.keys, body), attestationMaxAgeMs);
-    const letter = await openLetter(machine.org, machine.machine, machine.kem, body);
-    if (letter.kind === 'notice') await takeNotice(letter.bytes, limits.clockSkewMs);
-  }
-
-  const link = await createOrgLink({ ...deps, onMail });
-  const receipts: Receipts = createReceipts({ machine, store, link, now, random, onProblem: deps.onProblem });
-  const leases = createLeases({ machine, observer: deps.observer, receipts, monotonicMs: deps.monotonicMs, bootMs: deps.bootMs, onProblem: deps.onProblem });
-  parts = { link, leases };
+  const { machine, store, now, onProblem } = deps;
+  const link = await createOrgLink(deps);
+  const heads = createHeads(link.log, now);
+  const receipts = createReceipts({ ...deps, link });
+  const leases = createLeases({ ...deps, receipts, state: link.log.requireState });
+  const pending = createPending();
+  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, bootId: deps.random(16) };
 
   let upkeep: Promise<void> = Promise.resolve();
-  const keepUp = (): void => void (upkeep = upkeep.then(() => rewrapForNewMachines({ machine, store, link, now })).catch(deps.onProblem));
+  const keepUp = (): void => {
+    const state = link.log.state;
+    if (!state) return;
+    upkeep = upkeep.then(() => keepReplicas({ machine, link, store }, state)).catch(onProblem);
+    upkeep = upkeep.then(() => rewrapForNewMachines({ machine, store, link, now, onProblem })).catch(onProblem);
+  };
+  const halted = (): ProtocolError | undefined => link.log.halted ?? disagreement(heads, link);
+
+  const timer = setInterval(() => {
+    leases.tick();
+    const error = halted();
+    if (!error) return;
+    leases.endAll('halted');
+    pending.failAll(haltedBy(error));
+  }, deps.tickMs);
+  const retry = setInterval(() => {
+    void receipts.send();
+    keepUp();
+  }, retryMs);
+
   link.log.onChange((state) => {
     leases.review(state);
     keepUp();
   });
+  await link.start((kind, body) => takeMail({ machine, link, heads, leases, receipts, now }, kind, body));
   keepUp();
   void receipts.send();
-  let ticks = 0;
-  let waiting = 0;
-  const timer = setInterval(() => {
-    leases.tick();
-    if (link.log.halted) leases.endAll('revoked');
-    if (++ticks % 30 === 0) void receipts.send();
-  }, tickMs);
 
-  const desk: DeskDeps = { ...deps, link, leases, receipts, attestations: { latest: (member) => attested.get(member) }, bootId: random(16), pending: () => waiting, countPending: (change) => void (waiting += change) };
   return {
     machine,
     link,
     leases,
     desk,
+    halted,
     stop: async () => {
       clearInterval(timer);
+      clearInterval(retry);
+      pending.failAll(new DaemonError('withdrawn', 'E_WITHDRAWN', 'the daemon stopped'));
+      await pending.idle();
       leases.endAll('shutdown');
-      await receipts.send();
-      await upkeep;
+      const stopping = new AbortController();
+      await Promise.race([Promise.all([receipts.send(), upkeep]), deps.sleep(lastSendMs, stopping.signal)]);
+      stopping.abort();
       link.stop();
     },
   };
 }
 
+/** A member who was shown another history. That somebody has seen a newer one mends itself, and stops releases only. */
+function disagreement(heads: Heads, link: OrgLink): ProtocolError | undefined {
+  if (!link.log.state) return undefined;
+  try {
+    heads.verifyAgreed();
+    return undefined;
+  } catch (error) {
+    return error instanceof ProtocolError && error.code === 'E_FORK' ? error : undefined;
+  }
+}
+
+interface MailDeps {
+  readonly machine: MachineIdentity;
+  readonly link: OrgLink;
+  readonly heads: Heads;
+  readonly leases: Leases;
+  readonly receipts: Receipts;
+  readonly now: () => number;
+}
+
+async function takeMail(deps: MailDeps, kind: 'own' | 'attestation', body: Uint8Array): Promise<void> {
+  const { machine, link } = deps;
+  if (kind === 'attestation') return takeNotice(deps, await openRecord({ org: machine.org, stream: attestationStream }, link.log.keys, body));
+  const letter = await openLetter(machine.org, machine.machine, machine.kem, body);
+  if (letter.kind === 'notice') await takeNotice(deps, letter.bytes);
+}
+
+// A device's word: which head it has seen, and that a lease must end. Anything else it cannot do.
+async function takeNotice({ link, heads, leases, now }: MailDeps, signed: Uint8Array): Promise<void> {
+  const { log } = link;
+  const { notice, device } = await verifyNotice(log.requireState(), signed, now(), noticeMaxAgeMs);
+  if (notice.endLease !== undefined) leases.end(notice.endLease, 'ended-by-device');
+  heads.heard({ device: device.device, member: device.member, head: notice.head, ts: notice.ts });
+  if (compareHead(log.history, log.requireState().head, notice.head) === 'ahead') await link.sync();
+}
+
 /** Head attestations are sealed under MK like records of this stream. */
 export const attestationStream: StreamId = hash('stream', ['attest']) as string as StreamId; // a stream id is a hash with this use
-

@@ -1,13 +1,14 @@
 // Puts the daemon together: state, intake, the organisation's service, enrolment (ARCHITECTURE.md §daemon).
-import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
+import { ProtocolError, check } from '../protocol/errors.ts';
 import type { JoinAsk, JoinResult, LogVerified, Status } from '../protocol/local-api.ts';
 import { advance } from '../protocol/org-log/apply.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { verifyText } from '../protocol/text.ts';
+import type { Fetch } from '../relay-client/client.ts';
 import type { SocketLike } from '../relay-client/live.ts';
-import { ProtocolError } from '../protocol/errors.ts';
+import { type Clock, sleep, systemClock } from './clock.ts';
 import { DaemonError } from './errors.ts';
 import { createHandler } from './handler.ts';
 import type { OwnProgram } from './intake/ancestry.ts';
@@ -15,11 +16,12 @@ import { createObserver, systemObserverDeps } from './intake/observer.ts';
 import { createAskLimiter } from './intake/rate.ts';
 import { createIntake } from './intake/server.ts';
 import { ensurePrivateFolder, lockFolder } from './intake/state-path.ts';
-import { admission, join, wordsOf } from './org/join.ts';
+import { admission, join, readToken, wordsOf } from './org/join.ts';
 import { codeOf } from './org/link.ts';
 import { type Service, startService } from './service.ts';
+import { keepFork } from './vault/evidence.ts';
 import { loadMachine } from './vault/machine-key.ts';
-import { openDaemonStore } from './vault/store.ts';
+import { type DaemonStore, openDaemonStore, startOver } from './vault/store.ts';
 
 export interface DaemonOptions {
   readonly stateDir: string;
@@ -31,7 +33,10 @@ export interface DaemonOptions {
   readonly own?: readonly OwnProgram[];
   /** Tests and benchmarks ask more often than a person should be. */
   readonly limiter?: { take(uid: number | undefined, program: string | undefined): void };
-  readonly now?: () => number;
+  readonly clock?: Clock;
+  readonly openStore?: (path: string) => DaemonStore;
+  /** How often leases are looked at. */
+  readonly tickMs?: number;
 }
 export interface RunningDaemon {
   status(): Status;
@@ -40,118 +45,143 @@ export interface RunningDaemon {
 }
 
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+const relayFetch: Fetch = (url, init) => fetch(url, { ...init, body: new Uint8Array(init.body) });
+const openSocket = (url: string): SocketLike => new WebSocket(url) as unknown as SocketLike; // the part of it that is used
 
 /** Throws E_STATE_PATH, E_STATE_CORRUPT, E_DAEMON_RUNNING, E_PERSIST. */
 export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon> {
-  const { stateDir, log } = options;
-  const now = options.now ?? Date.now;
-  const observer = createObserver(systemObserverDeps(options.own ?? [{ exe: process.execPath, ...(Bun.main.startsWith('/$bunfs') ? {} : { script: Bun.main }) }]));
+  const { stateDir, log, clock = systemClock, openStore = openDaemonStore, tickMs = 1_000 } = options;
+  const { now } = clock;
+  await using parts = new AsyncDisposableStack();
+  const observer = createObserver(
+    systemObserverDeps(options.own ?? [{ exe: process.execPath, ...(Bun.main.startsWith('/$bunfs') ? {} : { script: Bun.main }) }]),
+  );
   ensurePrivateFolder(stateDir, observer.selfUid);
-  const lock = lockFolder(stateDir, observer.os);
-  const store = openDaemonStore(joinPath(stateDir, 'state.db'));
+  parts.use(lockFolder(stateDir, observer.os));
+  const store = parts.use(openStore(joinPath(stateDir, 'state.db')));
   const keyPath = joinPath(stateDir, 'machine.key');
   const startedAt = new Date(now()).toISOString();
-  const onProblem = (error: unknown): void => log({ event: 'problem', code: codeOf(error), ...(codeOf(error) === 'E_INTERNAL' && error instanceof Error ? { where: error.stack?.split('\n').slice(0, 4).join(' | ') } : {}) });
+  const onProblem = (error: unknown): void => log({ event: 'problem', code: codeOf(error), ...whereOf(error) });
   let service: Service | undefined;
   let joining: Promise<JoinResult> | undefined;
 
   async function serve(): Promise<void> {
     const machine = await loadMachine(keyPath, observer.selfUid);
     if (!machine) return;
-    service = await startService({
-      machine, store, observer, now, random, onProblem, monotonicMs: () => performance.now(), bootMs, fetch: (url, init) => fetch(url, { ...init, body: new Uint8Array(init.body) }),
-      openSocket: (url) => new WebSocket(url) as unknown as SocketLike, // the part of it that is used
-      sleep,
-    });
+    // Without its counters and receipts this machine would be taken for a copy of itself.
+    if (store.owner() !== machine.machine)
+      throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state does not belong to the machine’s keys; nothing was changed', { next: startOver(keyPath) });
+    const onFork: Parameters<typeof startService>[0]['onFork'] = (fork) => log({ event: 'fork', evidence: keepFork(stateDir, fork) });
+    service = await startService({ ...clock, machine, store, observer, random, onProblem, onFork, tickMs, sleep, openSocket, fetch: relayFetch });
   }
 
   async function joinOnce(ask: JoinAsk): Promise<JoinResult> {
-    if (service && admission(service.link.log.state, service.machine) === 'revoked') throw new DaemonError('not_enrolled', 'E_MACHINE_REVOKED', 'this machine was revoked', { next: `move ${stateDir} away, then join with a new token` });
-    const machine = await join({ keyPath, selfUid: observer.selfUid, store, hostname: nameOf(hostname()), now, random, fetch: (url, init) => fetch(url, { ...init, body: new Uint8Array(init.body) }) }, ask);
-    if (!service) await serve();
-    const state = service?.link.log.state;
-    return { state: admission(state, machine) === 'ready' ? 'ready' : 'awaiting_admission', org: { id: machine.org, name: state?.name ?? '' }, machine: { id: machine.machine, name: machine.name }, words: wordsOf(machine) };
+    const token = readToken(ask.token);
+    const isSame = service !== undefined && service.machine.token === token.token && service.machine.org === token.org;
+    const known = service?.link.log.state?.machines.get(service.machine.machine)?.status;
+    if (service && known === 'revoked' && isSame)
+      throw new DaemonError('not_enrolled', 'E_MACHINE_REVOKED', 'an admin revoked this machine', {
+        next: 'ask an admin for a new token, then: stillvault join',
+      });
+    if (service && known !== undefined && known !== 'revoked') {
+      if (isSame) return resultOf(service);
+      const next = 'stillvault status; to start over, revoke this machine in the console';
+      throw new DaemonError('usage', 'E_TOKEN_SCOPE', 'this machine is enrolled with another token', { next });
+    }
+    const before = service;
+    service = undefined;
+    await before?.stop(); // one at a time works on the state
+    try {
+      await join({ keyPath, selfUid: observer.selfUid, store, now, random, fetch: relayFetch }, token, ask.name ?? nameOf(hostname()));
+    } finally {
+      await serve();
+    }
+    if (!service) throw new Error('joined, and there are no keys');
+    return resultOf(service);
   }
+  const joinInTurn = (ask: JoinAsk): Promise<JoinResult> => (joining ??= joinOnce(ask).finally(() => (joining = undefined)));
 
   const status = (): Status => statusOf(options, service, startedAt, observer.identity);
-  const handler = createHandler({
-    service: () => service,
-    status,
-    join: (ask) => (joining ??= joinOnce(ask).finally(() => (joining = undefined))),
-    verifyLog: (running) => verifyStored(running, now),
-  });
-  await serve().catch((error: unknown) => {
-    lock[Symbol.dispose]();
-    store[Symbol.dispose]();
-    throw error;
-  });
+  const handler = createHandler({ service: () => service, status, join: joinInTurn, verifyLog: (running) => verifyStored(running, store, now) });
+  parts.defer(() => service?.stop());
+  await serve();
   const intake = await createIntake({
-    socketPath: options.socketPath, allowedUids: [observer.selfUid], handler, observer, limiter: options.limiter ?? createAskLimiter(() => performance.now()),
-    log: ({ event, code, cause }) => log({ event, code, ...(cause instanceof Error ? { where: cause.stack?.split('\n').slice(0, 4).join(' | ') } : {}) }),
+    socketPath: options.socketPath,
+    allowedUids: [observer.selfUid],
+    handler,
+    observer,
+    limiter: options.limiter ?? createAskLimiter(clock.monotonicMs),
+    log: ({ event, code, cause }) => log({ event, code, ...whereOf(cause) }),
     ...(options.loopbackPort === undefined ? {} : { loopback: { port: options.loopbackPort, tokenFile: joinPath(stateDir, 'loopback.token'), random } }),
   });
+  parts.defer(() => intake.close());
   log({ event: 'listening', socket: options.socketPath, state: status().state });
-
+  const running = parts.move();
   return {
     status,
-    join: (ask) => (joining ??= joinOnce(ask).finally(() => (joining = undefined))),
+    join: joinInTurn,
     stop: async () => {
-      await intake.close();
-      await service?.stop();
-      store[Symbol.dispose]();
-      lock[Symbol.dispose]();
+      await running.disposeAsync();
       log({ event: 'stopped' });
     },
   };
 }
 
-function statusOf(options: DaemonOptions, service: Service | undefined, startedAt: string, identity: Status['identity']): Status {
-  const base = { version: options.version, pid: process.pid, startedAt, identity, pending: service?.desk.pending() ?? 0, leases: service?.leases.size ?? 0 };
-  if (!service) return { ...base, state: 'not_enrolled' };
-  const { link, machine } = service;
-  const { log } = link;
-  const connection = link.status();
-  const where = admission(log.state, machine);
+/** Where an error without a code of ours came from: its message may hold anything and stays out of the log. */
+function whereOf(error: unknown): { readonly where?: string } {
+  if (!(error instanceof Error) || codeOf(error) !== 'E_INTERNAL') return {};
+  const frames = (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line));
   return {
-    ...base,
-    state: log.halted ? 'halted' : where === 'revoked' ? 'halted' : where === 'awaiting_admission' ? 'awaiting_admission' : log.state?.frozen ? 'frozen' : 'ready',
-    ...(log.halted ? { halted: log.halted.code } : where === 'revoked' ? { halted: 'E_MACHINE_REVOKED' } : {}),
-    org: { id: machine.org, name: log.state?.name ?? '' },
-    machine: { id: machine.machine, name: machine.name, words: wordsOf(machine) },
-    relay: { url: machine.relay, connected: connection.connected, since: new Date(connection.since).toISOString(), ...(connection.lastError === undefined ? {} : { lastError: connection.lastError }) },
-    ...(log.state ? { log: { seq: log.state.head.seq, head: log.state.head.eh, syncedAt: new Date(connection.syncedAt).toISOString() } } : {}),
+    where: frames
+      .slice(0, 3)
+      .map((frame) => frame.trim())
+      .join(' | '),
   };
 }
 
-async function verifyStored(service: Service, now: () => number): Promise<LogVerified> {
+function resultOf({ link, machine }: Service): JoinResult {
+  const state = admission(link.log.state, machine) === 'ready' ? 'ready' : 'awaiting_admission';
+  return { state, org: { id: machine.org, name: link.log.state?.name ?? '' }, machine: { id: machine.machine, name: machine.name }, words: wordsOf(machine) };
+}
+
+function statusOf(options: DaemonOptions, service: Service | undefined, startedAt: string, identity: Status['identity']): Status {
+  const counts = { pending: service?.desk.pending.size ?? 0, leases: service?.leases.size ?? 0 };
+  const base = { version: options.version, pid: process.pid, startedAt, identity, ...counts };
+  if (!service) return { ...base, state: 'not_enrolled' };
+  const { link, machine } = service;
+  const { state } = link.log;
+  const { connected, since, syncedAt, lastError } = link.status();
+  return {
+    ...base,
+    ...stateOf(service),
+    org: { id: machine.org, name: state?.name ?? '' },
+    machine: { id: machine.machine, name: machine.name, words: wordsOf(machine) },
+    relay: { url: machine.relay, connected, since: new Date(since).toISOString(), ...(lastError === undefined ? {} : { lastError }) },
+    ...(state ? { log: { seq: state.head.seq, head: state.head.eh, syncedAt: new Date(syncedAt).toISOString() } } : {}),
+  };
+}
+
+function stateOf(service: Service): Pick<Status, 'state' | 'halted'> {
+  const { state } = service.link.log;
+  const halted = service.halted();
+  const where = admission(state, service.machine);
+  if (halted) return { state: 'halted', halted: halted.code };
+  if (where === 'revoked') return { state: 'halted', halted: 'E_MACHINE_REVOKED' };
+  if (where === 'awaiting_admission') return { state: 'awaiting_admission' };
+  return { state: state?.frozen ? 'frozen' : 'ready' };
+}
+
+/** From the disk and from genesis on, as a new client would. */
+async function verifyStored({ machine }: Service, store: DaemonStore, now: () => number): Promise<LogVerified> {
   const started = performance.now();
+  const entries = (await store.log.load())?.entries ?? [];
   let state: OrgState | undefined;
-  const entries = service.link.log.entries();
-  for (const { bytes } of entries) state = await advance(state, bytes, now());
-  if (!state || state.org !== service.machine.org) throw new ProtocolError('E_ORG', 'the stored log is not of this organisation');
-  return { entries: entries.length, head: state.head.eh, org: state.org, ms: Math.round(performance.now() - started) };
-}
-
-/** CLOCK_BOOTTIME: runs on while the machine sleeps. */
-function bootMs(): number {
-  try {
-    return Number.parseFloat(readFileSync('/proc/uptime', 'utf8')) * 1_000;
-  } catch {
-    return performance.now();
+  for (const { bytes, eh } of entries) {
+    state = await advance(state, bytes, now());
+    check(state.head.eh === eh, 'E_LOG_ROLLBACK', 'the stored log is not the one that was written');
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(done, ms);
-    function done(): void {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', done);
-      resolve();
-    }
-    signal.addEventListener('abort', done);
-    if (signal.aborted) done();
-  });
+  if (!state || state.org !== machine.org) throw new ProtocolError('E_ORG', 'the stored log is not of this organisation');
+  return { entries: entries.length, head: state.head.eh, org: state.org, ms: Math.round(performance.now() - started) };
 }
 
 function nameOf(host: string): string {

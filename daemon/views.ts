@@ -12,13 +12,20 @@ import { DaemonError } from './errors.ts';
 import type { MachineIdentity } from './vault/machine-key.ts';
 
 export function secretSummaries(state: OrgState, machine: MachineIdentity): readonly SecretSummary[] {
-  return [...state.secrets.values()].filter(({ retired }) => !retired).map((secret) => summaryOf(state, machine, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  return [...state.secrets.values()]
+    .filter(({ retired }) => !retired)
+    .map((secret) => summaryOf(state, machine, secret))
+    .sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 function summaryOf(state: OrgState, machine: MachineIdentity, secret: Secret): SecretSummary {
   const policy = policyFor(state, secret.path);
   return {
-    path: secret.path, version: secret.put.ver, fields: secret.put.fields, description: secret.put.description, updatedAt: new Date(secret.putTs).toISOString(),
+    path: secret.path,
+    version: secret.put.ver,
+    fields: secret.put.fields,
+    description: secret.put.description,
+    updatedAt: new Date(secret.putTs).toISOString(),
     entitled: policy !== undefined && machineEntitled(state, policy, machine.machine) && secret.wraps.some(({ recipient }) => recipient === machine.machine),
   };
 }
@@ -27,10 +34,13 @@ export function secretInfo(state: OrgState, machine: MachineIdentity, path: stri
   const secret = secretAt(state, path);
   if (!secret) throw new DaemonError('not_found', 'E_NOT_FOUND', `there is no secret ${path}`, { next: 'stillvault ls' });
   const policy = policyFor(state, path);
-  if (!policy) throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, { next: 'an admin sets a policy in the console' });
+  if (!policy)
+    throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, { next: 'an admin sets a policy in the console' });
   const nameOf = recipientName(state);
   return {
-    ...summaryOf(state, machine, secret), id: secret.id, policy: policySummary(state, policy),
+    ...summaryOf(state, machine, secret),
+    id: secret.id,
+    policy: policySummary(state, policy),
     custody: {
       k: secret.put.k,
       members: secret.shares.map(({ member }) => state.members.get(member)?.name ?? 'a former member'),
@@ -42,7 +52,9 @@ export function secretInfo(state: OrgState, machine: MachineIdentity, path: stri
 
 function waitingFor(state: OrgState, secret: Secret, policy: Policy): readonly string[] {
   try {
-    return recipientsOf(state, policy).map(({ recipient }) => recipient).filter((recipient) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
+    return recipientsOf(state, policy)
+      .map(({ recipient }) => recipient)
+      .filter((recipient) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
   } catch {
     return []; // nobody can make the quorum now: the policy's words say so
   }
@@ -55,14 +67,26 @@ function recipientName(state: OrgState): (id: string) => string {
 export function policySummary(state: OrgState, policy: Policy): PolicySummary {
   const { any, machines, groups } = policy.machines;
   return {
-    pattern: policy.pattern, approvers: policy.clauses.map((clause) => clauseWords(state, clause)).join(' and '),
-    machines: any ? 'any admitted machine' : [...machines.map((id) => state.machines.get(id)?.name ?? 'a former machine'), ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`)].join(', ') || 'none',
-    maxTtlS: policy.maxTtlS, maxUses: policy.maxUses, scopes: policy.scopes, tier: policy.tier, reasonRequired: policy.reasonRequired,
+    pattern: policy.pattern,
+    approvers: policy.clauses.map((clause) => clauseWords(state, clause)).join(' and '),
+    machines: any
+      ? 'any admitted machine'
+      : [...machines.map((id) => state.machines.get(id)?.name ?? 'a former machine'), ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`)].join(
+          ', ',
+        ) || 'none',
+    maxTtlS: policy.maxTtlS,
+    maxUses: policy.maxUses,
+    scopes: policy.scopes,
+    tier: policy.tier,
+    reasonRequired: policy.reasonRequired,
   };
 }
 
 function clauseWords(state: OrgState, { k, members, groups }: Clause): string {
-  const who = [...members.map((id) => state.members.get(id)?.name ?? 'a former member'), ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`)].join(', ');
+  const who = [
+    ...members.map((id) => state.members.get(id)?.name ?? 'a former member'),
+    ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`),
+  ].join(', ');
   return k === 1 ? `any of ${who}` : `${k} of ${who}`;
 }
 
@@ -71,7 +95,14 @@ export function logLines(state: OrgState, entries: readonly StoredEntry[]): read
   return entries.map(({ bytes }) => {
     const { payload } = parseEnvelope('entry', bytes, limits.entryBytes);
     const entry = parseEntry(payload);
-    return { seq: entry.seq, at: new Date(entry.ts).toISOString(), type: entry.type, by: entry.signers.map(({ kind, id }) => signerName(state, kind, id)), what: whatOf(state, entry), eh: entryHash(payload) };
+    return {
+      seq: entry.seq,
+      at: new Date(entry.ts).toISOString(),
+      type: entry.type,
+      by: entry.signers.map(({ kind, id }) => signerName(state, kind, id)),
+      what: whatOf(state, entry),
+      eh: entryHash(payload),
+    };
   });
 }
 
@@ -108,7 +139,11 @@ function whatOf(state: OrgState, { type, body }: Entry): string {
     case 'org.freeze':
     case 'org.unfreeze':
       return body.reason;
-    default:
+    case 'token.issue':
+      return body.autoAdmit ? 'admits by itself' : '';
+    case 'recovery.set':
+    case 'recovery.use':
+    case 'checkpoint':
       return '';
   }
 }

@@ -16,7 +16,10 @@ import { type World, found } from './world.ts';
 import type { WorldDevice } from './world-people.ts';
 import { type DoctoredAnswer, answer, deviceMemory, look } from './world-release.ts';
 
-export interface SeenRequest { readonly device: WorldDevice; readonly verified: VerifiedRequest }
+export interface SeenRequest {
+  readonly device: WorldDevice;
+  readonly verified: VerifiedRequest;
+}
 export interface LiveOrg {
   readonly world: World;
   readonly client: RelayClient;
@@ -41,14 +44,18 @@ export interface LiveOrg {
   receipts(machine: MachineId): Promise<readonly VerifiedReceipt[]>;
 }
 
-
-
-
-/** `world` has its genesis; its clock should show the real time. */
-export async function createLiveOrg(world: World, relayUrl: string): Promise<LiveOrg> {
+/** `world` has its genesis; its clock should show the real time. `reach`: another way to the relay than the one that machines take. */
+export async function createLiveOrg(world: World, relayUrl: string, reach: (url: string) => string = (url) => url): Promise<LiveOrg> {
   const { org } = world.state;
   const founder = found([...world.members.values()][0]?.devices[0], 'founder');
-  const client = createRelayClient({ url: relayUrl, org, signer: founder.presence, fetch: (url, init) => fetch(url, { ...init, body: new Uint8Array(init.body) }), now: Date.now, random: world.random });
+  const client = createRelayClient({
+    url: relayUrl,
+    org,
+    signer: founder.presence,
+    fetch: (url, init) => fetch(reach(url), { ...init, body: new Uint8Array(init.body) }),
+    now: Date.now,
+    random: world.random,
+  });
   await client.signUp();
   const place = { org, stream: orgStream(org) };
   let published = 0;
@@ -83,7 +90,12 @@ export async function createLiveOrg(world: World, relayUrl: string): Promise<Liv
     for (const member of world.members.values()) for (const device of member.devices) await client.registerKey(device.presence.publicKey, 'device');
   }
 
-  async function readLetters(device: WorldDevice, after: number, waitMs: number, signal?: AbortSignal): Promise<{ readonly letters: readonly Letter[]; readonly next: number }> {
+  async function readLetters(
+    device: WorldDevice,
+    after: number,
+    waitMs: number,
+    signal?: AbortSignal,
+  ): Promise<{ readonly letters: readonly Letter[]; readonly next: number }> {
     const page = await client.readMail({ mailboxes: mailboxesAround(device.facts.mailboxSeed, Date.now()), after, limit: 200, waitMs }, signal);
     const letters = await Promise.all(page.mails.map((mail) => openLetter(org, device.id, device.inbox, mail.body)));
     return { letters, next: page.next };
@@ -95,7 +107,10 @@ export async function createLiveOrg(world: World, relayUrl: string): Promise<Liv
     for (;;) {
       signal?.throwIfAborted();
       // One letter at a time, so that none is passed over.
-      const page = await client.readMail({ mailboxes: mailboxesAround(device.facts.mailboxSeed, Date.now()), after: cursors.get(device) ?? 0, limit: 1, waitMs: 5_000 }, signal);
+      const page = await client.readMail(
+        { mailboxes: mailboxesAround(device.facts.mailboxSeed, Date.now()), after: cursors.get(device) ?? 0, limit: 1, waitMs: 5_000 },
+        signal,
+      );
       const [mail] = page.mails;
       if (!mail) continue;
       cursors.set(device, mail.id);
@@ -122,7 +137,13 @@ export async function createLiveOrg(world: World, relayUrl: string): Promise<Liv
       const token: JoinToken = { org, token: issued.id, scalar: issued.scalar, publicKey: issued.facts.tokenKey, relay: relayUrl };
       await client.registerKey(issued.facts.tokenKey, 'join', issued.facts.expiresAt);
       const epoch = world.state.mkEpoch;
-      await client.post([{ mailbox: joinMailbox(token), body: await sealJoinPacket(token, { epoch, mk: found(world.mk.get(epoch), 'metadata key') }, world.random), ttlS: 3_600 }]);
+      await client.post([
+        {
+          mailbox: joinMailbox(token),
+          body: await sealJoinPacket(token, { epoch, mk: found(world.mk.get(epoch), 'metadata key') }, world.random),
+          ttlS: 3_600,
+        },
+      ]);
       return formatToken(token);
     },
     admit: async () => {
@@ -156,7 +177,13 @@ export async function createLiveOrg(world: World, relayUrl: string): Promise<Liv
     endLease: async (device, machine, lease) => {
       const bytes = await signNotice({ org, device: device.id, ts: Date.now(), head: world.state.head, endLease: lease }, device.presence);
       const target = found(world.state.machines.get(machine), 'machine');
-      await client.post([{ mailbox: mailboxOn(target.mailboxSeed, Date.now()), body: await sealLetter(org, { id: machine, key: target.kemKey }, { kind: 'notice', bytes }), ttlS: 600 }]);
+      await client.post([
+        {
+          mailbox: mailboxOn(target.mailboxSeed, Date.now()),
+          body: await sealLetter(org, { id: machine, key: target.kemKey }, { kind: 'notice', bytes }),
+          ttlS: 600,
+        },
+      ]);
     },
     attest: async (device) => {
       const bytes = await signNotice({ org, device: device.id, ts: Date.now(), head: world.state.head }, device.presence);

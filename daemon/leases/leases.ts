@@ -1,36 +1,26 @@
 // Live leases: only in memory, bound to a process, counted, and quick to end (spec/09-release.md §leases).
-import type { Hash, LeaseId, RequestId, SecretId } from '../../protocol/hash.ts';
-import type { LeaseSummary } from '../../protocol/local-api.ts';
+import type { Hash, LeaseId, RequestId } from '../../protocol/hash.ts';
+import type { LeaseSummary, ReleasedValue } from '../../protocol/local-api.ts';
 import { type Device, type OrgState, activeMachine } from '../../protocol/org-log/state.ts';
-import { machineEntitled, policyFor } from '../../protocol/policy.ts';
-import type { LeaseTerms } from '../../protocol/request.ts';
-import type { LockedBuffer } from '../harden.ts';
+import { machineEntitled, policyFor, withinHours } from '../../protocol/policy.ts';
+import type { LeaseTerms, RequestItem } from '../../protocol/request.ts';
 import type { Anchor } from '../intake/ancestry.ts';
 import type { Observation } from '../intake/observe.ts';
 import type { Observer } from '../intake/observer.ts';
 import type { Receipts } from '../release/receipts.ts';
+import { type OpenedItem, disposeItems, pathOf, releasedValues } from '../release/values.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 
-export interface LeasedItem {
-  readonly secret: SecretId;
-  readonly path: string;
-  readonly version: number;
-  readonly putEh: Hash;
-  readonly policyEh: Hash;
-  /** The field that was asked for; undefined = all of the secret. */
-  readonly field?: string;
-  readonly values: readonly LeasedValue[];
-}
-export interface LeasedValue { readonly field?: string; readonly value: LockedBuffer }
 export interface Grant {
   readonly id: LeaseId;
   readonly requestId: RequestId;
   readonly rh: Hash;
-  readonly items: readonly LeasedItem[];
+  readonly items: readonly OpenedItem[];
   readonly terms: LeaseTerms;
   readonly anchor: Anchor;
   readonly uid: number | undefined;
   readonly approvedBy: readonly string[];
+  /** Told when it ends. */
   readonly tell: readonly Device[];
   /** Wall clock, for people; what counts is the monotonic clock. */
   readonly until: number;
@@ -41,79 +31,126 @@ interface Lease extends Grant {
   /** Uses that no receipt names yet. */
   unwritten: number;
 }
-export type EndReason = 'time' | 'uses' | 'process-exit' | 'suspend' | 'frozen' | 'policy-changed' | 'new-version' | 'revoked' | 'ended-locally' | 'ended-by-device' | 'shutdown';
+export type EndReason =
+  | 'time'
+  | 'uses'
+  | 'process-exit'
+  | 'other-program'
+  | 'suspend'
+  | 'frozen'
+  | 'policy-changed'
+  | 'new-version'
+  | 'revoked'
+  | 'halted'
+  | 'unrecorded'
+  | 'ended-locally'
+  | 'ended-by-device'
+  | 'shutdown';
+
+/** `hit`: counted, and the values as they leave. `scope`: there is a lease, and it belongs to somebody else. */
+export type LeasedRead =
+  | { readonly kind: 'hit'; readonly values: readonly ReleasedValue[]; readonly approvedBy: readonly string[]; readonly lease: LeaseSummary }
+  | { readonly kind: 'none' }
+  | { readonly kind: 'scope' };
 
 export interface Leases {
   readonly size: number;
   /** Takes over the values and the anchor. The release itself counts as the first use. */
   add(grant: Grant): LeaseSummary;
-  /** One lease per item that this requester may use now; undefined where one is missing. `scope` tells that one exists for somebody else. */
-  find(items: readonly { readonly secret: SecretId; readonly field?: string }[], observation: Observation): Promise<{ readonly found: readonly LeasedItem[]; readonly leases: readonly LeaseHandle[] } | { readonly found: undefined; readonly scope: boolean }>;
-  /** Counts one use of each; throws nothing: a lease that ended meanwhile was never found. */
-  use(leases: readonly LeaseHandle[]): LeaseSummary | undefined;
+  /** All items from leases that this requester may use now, each of those leases counted once; or none. */
+  read(items: readonly Pick<RequestItem, 'secret' | 'field'>[], observation: Observation): Promise<LeasedRead>;
   list(): readonly LeaseSummary[];
   end(id: LeaseId, reason: EndReason): boolean;
   endAll(reason: EndReason): void;
   /** After every change of the log. */
   review(state: OrgState): void;
-  /** Every second: time, dead processes, suspend, and receipts of uses. */
+  /** Often: time, dead processes, suspend, and receipts of uses. */
   tick(): void;
 }
-/** A lease that `find` gave out. */
-export type LeaseHandle = Lease;
 
-const suspendToleranceMs = 2_000;
-
-export function createLeases(deps: {
-  readonly machine: MachineIdentity;
-  readonly observer: Observer;
+export interface LeaseDeps {
+  readonly machine: Pick<MachineIdentity, 'machine'>;
+  readonly observer: Pick<Observer, 'isDescendantOf' | 'verifySame' | 'anchorOf'>;
   readonly receipts: Receipts;
+  /** The newest verified log. */
+  readonly state: () => OrgState;
+  readonly now: () => number;
   /** Never goes back, stands still while the machine sleeps. */
   readonly monotonicMs: () => number;
   /** Never goes back, runs on while the machine sleeps. */
   readonly bootMs: () => number;
   readonly onProblem: (error: unknown) => void;
-}): Leases {
+}
+
+const suspendToleranceMs = 2_000;
+
+export function createLeases(deps: LeaseDeps): Leases {
   const { observer, receipts, monotonicMs, bootMs } = deps;
   const live = new Map<LeaseId, Lease>();
   let asleepMs = bootMs() - monotonicMs();
 
-  const summary = (lease: Lease): LeaseSummary => ({
-    id: lease.id, paths: lease.items.map(({ path, field }) => (field === undefined ? path : `${path}#${field}`)), scope: lease.terms.scope, holder: lease.anchor.label, approved_by: lease.approvedBy,
-    until: new Date(lease.until).toISOString(), uses_left: lease.terms.uses - lease.used, used: lease.used,
-  });
-
   function record(lease: Lease, outcome: 'used' | 'ended', note: string): void {
     lease.unwritten = 0;
     const { id, terms, until, requestId, rh } = lease;
-    receipts.write({ outcome, requestId, rh, lease: { id, terms, until }, note, tell: outcome === 'ended' ? lease.tell : [] }).then(() => receipts.send()).catch(deps.onProblem);
+    receipts
+      .write({ outcome, requestId, rh, lease: { id, terms, until }, note, tell: outcome === 'ended' ? lease.tell : [] })
+      .then(() => receipts.send())
+      .catch((error: unknown) => {
+        deps.onProblem(error);
+        end(id, 'unrecorded'); // what cannot be recorded is not given out again
+      });
   }
 
   function end(id: LeaseId, reason: EndReason): boolean {
     const lease = live.get(id);
     if (!lease) return false;
     live.delete(id);
-    for (const item of lease.items) for (const { value } of item.values) value[Symbol.dispose]();
+    disposeItems(lease.items);
     lease.anchor[Symbol.dispose]();
-    record(lease, 'ended', `${reason}; ${lease.used} uses`);
+    record(lease, 'ended', `${reason}; ${lease.used} in all`);
     return true;
   }
 
-  function isOver(lease: Lease): EndReason | undefined {
+  // A machine that slept may have been stolen meanwhile: nothing that was open before stays open.
+  function endAfterSleep(): void {
+    const slept = bootMs() - monotonicMs();
+    if (slept - asleepMs > suspendToleranceMs) endAll('suspend');
+    asleepMs = slept;
+  }
+
+  function endAll(reason: EndReason): void {
+    for (const id of [...live.keys()]) end(id, reason);
+  }
+
+  /** Ends what is over. */
+  function isLive(lease: Lease): boolean {
+    const over = endedBy(lease);
+    if (over) end(lease.id, over);
+    return live.has(lease.id);
+  }
+
+  function endedBy(lease: Lease): EndReason | undefined {
     if (monotonicMs() >= lease.deadlineMs) return 'time';
     if (lease.used >= lease.terms.uses) return 'uses';
     return lease.terms.scope === 'process' && !lease.anchor.identity.pidfd.isAlive() ? 'process-exit' : undefined;
   }
 
-  async function mayUse(lease: Lease, { observed, identity }: Observation, anchorExe: () => Promise<string | undefined>): Promise<boolean> {
+  async function mayUse(lease: Lease, { observed, identity }: Observation, program: () => Promise<string | undefined>): Promise<boolean> {
     if (observed.uid === undefined || observed.uid !== lease.uid || identity === undefined) return false;
-    if (lease.terms.scope === 'process') return observer.isDescendantOf(identity.pid, lease.anchor.identity);
     if (lease.terms.scope === 'machine') return true;
-    const program = lease.anchor.identity.exe?.sha256;
-    return program !== undefined && program === (await anchorExe());
+    const anchor = lease.anchor.identity;
+    if (lease.terms.scope === 'exe') return anchor.exe?.sha256 !== undefined && anchor.exe.sha256 === (await program());
+    if (!observer.isDescendantOf(identity.pid, anchor)) return false;
+    try {
+      await observer.verifySame(anchor);
+      return true;
+    } catch {
+      end(lease.id, 'other-program'); // it became another program: not the one that a person saw
+      return false;
+    }
   }
 
-  async function anchorProgram(observation: Observation): Promise<string | undefined> {
+  async function programOf(observation: Observation): Promise<string | undefined> {
     using anchor = await observer.anchorOf(observation);
     return anchor?.identity.exe?.sha256;
   }
@@ -125,66 +162,91 @@ export function createLeases(deps: {
     add: (grant) => {
       const lease: Lease = { ...grant, deadlineMs: monotonicMs() + grant.terms.ttlS * 1_000, used: 1, unwritten: 0 };
       live.set(grant.id, lease);
-      return summary(lease);
+      return summaryOf(lease);
     },
-    find: async (items, observation) => {
-      const found: LeasedItem[] = [];
-      const leases = new Set<Lease>();
-      let scope = false;
+    read: async (items, observation) => {
+      endAfterSleep();
       let program: Promise<string | undefined> | undefined;
-      for (const { secret, field } of items) {
-        let hit: LeasedItem | undefined;
-        for (const lease of live.values()) {
-          const item = lease.items.find((candidate) => candidate.secret === secret && candidate.field === field);
-          const over = isOver(lease);
-          if (over) end(lease.id, over);
-          if (!item || over || hit) continue;
-          if (await mayUse(lease, observation, () => (program ??= anchorProgram(observation)))) {
-            hit = item;
-            leases.add(lease);
-          } else scope = true;
-        }
-        if (!hit) return { found: undefined, scope };
-        found.push(hit);
+      let foreign = false;
+      const usable = new Set<Lease>();
+      for (const lease of [...live.values()]) {
+        if (!isLive(lease) || !items.some((item) => itemIn(lease, item))) continue;
+        if (await mayUse(lease, observation, () => (program ??= programOf(observation)))) usable.add(lease);
+        else foreign = true;
       }
-      return { found, leases: [...leases] };
-    },
-    use: (leases) => {
-      for (const lease of leases) {
+      // From here on nothing waits: a lease that ended during the checks is seen, and no two readers count the same use.
+      const found = items.map((item) =>
+        firstHit(
+          [...usable].filter((lease) => isLive(lease) && isOpen(deps, lease)),
+          item,
+        ),
+      );
+      const hits = found.filter((hit) => hit !== undefined);
+      const [first] = hits;
+      if (!first || hits.length < items.length) return { kind: foreign ? 'scope' : 'none' };
+      for (const lease of new Set(hits.map((hit) => hit.lease))) {
         lease.used++;
         lease.unwritten++;
       }
-      const [first] = leases;
-      return first && summary(first);
+      return { kind: 'hit', values: releasedValues(hits.map(({ item }) => item)), approvedBy: first.lease.approvedBy, lease: summaryOf(first.lease) };
     },
-    list: () => [...live.values()].filter((lease) => isOver(lease) === undefined).map(summary),
+    list: () => [...live.values()].filter(isLive).map(summaryOf),
     end,
-    endAll: (reason) => {
-      for (const id of [...live.keys()]) end(id, reason);
-    },
+    endAll,
     review: (state) => {
-      const self = activeMachine(state, deps.machine.machine);
-      for (const { id, items } of [...live.values()]) {
-        if (!self) end(id, 'revoked');
-        else if (state.frozen) end(id, 'frozen');
-        else if (items.some(({ secret, putEh }) => state.secrets.get(secret)?.putEh !== putEh || state.secrets.get(secret)?.retired)) end(id, 'new-version');
-        else if (items.some(({ path, policyEh }) => !stillAllowed(state, deps.machine, path, policyEh))) end(id, 'policy-changed');
+      for (const lease of [...live.values()]) {
+        const reason = endedByLog(state, deps.machine, lease);
+        if (reason) end(lease.id, reason);
       }
     },
     tick: () => {
-      const slept = bootMs() - monotonicMs();
-      if (slept - asleepMs > suspendToleranceMs) for (const id of [...live.keys()]) end(id, 'suspend');
-      asleepMs = slept;
-      for (const lease of [...live.values()]) {
-        const over = isOver(lease);
-        if (over) end(lease.id, over);
-        else if (lease.unwritten > 0) record(lease, 'used', `${lease.unwritten} uses; ${lease.used} in all`);
-      }
+      endAfterSleep();
+      for (const lease of [...live.values()]) if (isLive(lease) && lease.unwritten > 0) record(lease, 'used', `${lease.unwritten} uses; ${lease.used} in all`);
     },
   };
 }
 
-function stillAllowed(state: OrgState, machine: MachineIdentity, path: string, policyEh: Hash): boolean {
-  const policy = policyFor(state, path);
-  return policy !== undefined && policy.eh === policyEh && machineEntitled(state, policy, machine.machine);
+function itemIn(lease: Lease, { secret, field }: Pick<RequestItem, 'secret' | 'field'>): OpenedItem | undefined {
+  return lease.items.find((candidate) => candidate.secret === secret && candidate.field === field);
+}
+
+function firstHit(leases: readonly Lease[], wanted: Pick<RequestItem, 'secret' | 'field'>): { readonly lease: Lease; readonly item: OpenedItem } | undefined {
+  for (const lease of leases) {
+    const item = itemIn(lease, wanted);
+    if (item) return { lease, item };
+  }
+  return undefined;
+}
+
+/** Within its policies' hours. */
+function isOpen({ state, now }: Pick<LeaseDeps, 'state' | 'now'>, lease: Lease): boolean {
+  return lease.items.every(({ path }) => {
+    const policy = policyFor(state(), path);
+    return policy !== undefined && withinHours(policy, now());
+  });
+}
+
+function endedByLog(state: OrgState, { machine }: Pick<MachineIdentity, 'machine'>, { items }: Lease): EndReason | undefined {
+  if (!activeMachine(state, machine)) return 'revoked';
+  if (state.frozen) return 'frozen';
+  for (const { secret, path, putEh, policyEh } of items) {
+    const newest = state.secrets.get(secret);
+    if (newest === undefined || newest.retired || newest.putEh !== putEh) return 'new-version';
+    const policy = policyFor(state, path);
+    if (policy === undefined || policy.eh !== policyEh || !machineEntitled(state, policy, machine)) return 'policy-changed';
+  }
+  return undefined;
+}
+
+function summaryOf({ id, items, terms, anchor, approvedBy, until, used }: Lease): LeaseSummary {
+  return {
+    id,
+    paths: items.map(pathOf),
+    scope: terms.scope,
+    holder: anchor.label,
+    approved_by: approvedBy,
+    until: new Date(until).toISOString(),
+    uses_left: terms.uses - used,
+    used,
+  };
 }

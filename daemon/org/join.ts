@@ -3,13 +3,12 @@ import { type JoinToken, fingerprintWords, joinMailbox, openJoinPacket, parseTok
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { MachineId } from '../../protocol/hash.ts';
 import { importSigner } from '../../protocol/keys.ts';
-import type { JoinAsk } from '../../protocol/local-api.ts';
 import { type Entry, encodeEntry } from '../../protocol/org-log/entry.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import type { Random } from '../../protocol/random.ts';
 import { signEnvelope } from '../../protocol/sign.ts';
 import { type Fetch, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
-import { newId, openOrgLog } from '../../relay-client/org-log.ts';
+import { type LogStore, type StoredLog, newId, openOrgLog } from '../../relay-client/org-log.ts';
 import { DaemonError } from '../errors.ts';
 import { type MachineIdentity, createMachine, loadMachine } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
@@ -18,69 +17,124 @@ export interface JoinDeps {
   readonly keyPath: string;
   readonly selfUid: number;
   readonly store: DaemonStore;
-  readonly hostname: string;
   readonly now: () => number;
   readonly random: Random;
   readonly fetch: Fetch;
 }
 
-/** Resolves with the identity once machine.enrol is in the log. Throws usage, expired, unreachable, not_enrolled with the reason. */
-export async function join(deps: JoinDeps, ask: JoinAsk): Promise<MachineIdentity> {
-  const token = parse(ask.token);
-  const existing = await loadMachine(deps.keyPath, deps.selfUid);
-  if (existing && (existing.org !== token.org || existing.token !== token.token)) {
-    throw new DaemonError('usage', 'E_TOKEN_SCOPE', 'this machine has keys from another token', { next: 'stillvault status; to start over, revoke this machine in the console and move its state folder away' });
-  }
-  try {
-    return await enrol(deps, ask, token, existing);
-  } catch (error) {
-    throw explainJoin(error);
+/** How often others may write to the log at the same moment. */
+const attempts = 5;
+
+/**
+ * Resolves with the identity once machine.enrol is in the log. Nothing else works on the state meanwhile.
+ * Keys that another token made are replaced: the caller knows that they are of no use. Throws expired, unreachable, error with the reason.
+ */
+export async function join(deps: JoinDeps, token: JoinToken, name: string): Promise<MachineIdentity> {
+  for (let attempt = 1; ; attempt++) {
+    const found = await loadMachine(deps.keyPath, deps.selfUid);
+    const existing = found?.org === token.org && found.token === token.token ? found : undefined;
+    try {
+      return await enrol(deps, token, name, existing);
+    } catch (error) {
+      const isRace = error instanceof RelayClientError && error.code === 'E_RELAY_CONFLICT';
+      if (!isRace || attempt === attempts) throw explainJoin(error);
+    }
   }
 }
 
-async function enrol(deps: JoinDeps, ask: JoinAsk, token: JoinToken, existing: MachineIdentity | undefined): Promise<MachineIdentity> {
+// Nothing is kept before the log has been verified to know the token: then state first, keys second, and only then the world is told.
+async function enrol(deps: JoinDeps, token: JoinToken, name: string, existing: MachineIdentity | undefined): Promise<MachineIdentity> {
   const tokenSigner = await importSigner(token.scalar, token.publicKey);
   const client = createRelayClient({ url: token.relay, org: token.org, signer: tokenSigner, fetch: deps.fetch, now: deps.now, random: deps.random });
   const { mails } = await client.readMail({ mailboxes: [joinMailbox(token)], after: 0, limit: 10 });
   const packet = mails[0] && (await openJoinPacket(token, mails[0].body));
   if (!packet) throw new ProtocolError('E_TOKEN_EXPIRED', 'the relay has nothing for this token');
-  const log = await openOrgLog({ org: token.org, client, store: deps.store.log, now: deps.now, random: deps.random, openMkWrap: () => Promise.reject(new ProtocolError('E_MK_EPOCH', 'the key changed while joining')) });
-  log.addKey(packet.epoch, packet.mk);
+  const draft = createDraft();
+  const store = existing ? deps.store.log : draft;
+  const openMkWrap = (): Promise<Uint8Array> =>
+    Promise.reject(new ProtocolError('E_REVOKED', 'the organisation has changed its metadata key since the token was made'));
+  const log = await openOrgLog({ org: token.org, client, store, now: deps.now, random: deps.random, openMkWrap });
+  if (!log.keys.has(packet.epoch)) log.addKey(packet.epoch, packet.mk);
   const state = await log.sync();
 
   const issued = state.tokens.get(token.token);
   if (!issued) throw new ProtocolError('E_UNKNOWN_ID', 'the organisation’s log does not have this token');
-  const name = ask.name ?? deps.hostname;
-  const machine = existing ?? (await createMachine(deps.keyPath, { org: token.org, machine: newId<MachineId>(deps.random), token: token.token, relay: token.relay, name }, deps.random));
-  await client.registerKey(machine.sig.publicKey, 'machine');
-  if (state.machines.has(machine.machine)) return machine; // enrolled before an interruption
+  if (existing && state.machines.has(existing.machine)) return existing; // enrolled before an interruption
   if (issued.usedBy !== undefined) throw new ProtocolError('E_TOKEN_USED', 'the token was used by another machine');
   if (deps.now() > issued.expiresAt) throw new ProtocolError('E_TOKEN_EXPIRED', 'the token has expired');
+  const machine = existing ?? (await begin(deps, token, name, draft.content()));
+  await client.registerKey(machine.sig.publicKey, 'machine');
   const entry: Entry = {
-    type: 'machine.enrol', org: token.org, seq: state.head.seq + 1, prev: state.head.eh, ts: Math.max(deps.now(), state.ts), signers: [{ kind: 'token', id: token.token }, { kind: 'machine', id: machine.machine }],
-    body: { machine: machine.machine, token: token.token, name: machine.name, sigKey: machine.sig.publicKey, kemKey: machine.kem.publicKey, mailboxSeed: machine.mailboxSeed },
+    type: 'machine.enrol',
+    org: token.org,
+    seq: state.head.seq + 1,
+    prev: state.head.eh,
+    ts: Math.max(deps.now(), state.ts),
+    signers: [
+      { kind: 'token', id: token.token },
+      { kind: 'machine', id: machine.machine },
+    ],
+    body: {
+      machine: machine.machine,
+      token: token.token,
+      name: machine.name,
+      sigKey: machine.sig.publicKey,
+      kemKey: machine.kem.publicKey,
+      mailboxSeed: machine.mailboxSeed,
+    },
   };
   await log.append(await signEnvelope('entry', encodeEntry(entry), [{ signer: tokenSigner }, { signer: machine.sig }]));
   return machine;
 }
 
-function parse(text: string): JoinToken {
+// State without keys is taken over by the next join; keys without state are refused at the start, since their counters would go back.
+async function begin({ store, keyPath, random }: JoinDeps, token: JoinToken, name: string, log: StoredLog): Promise<MachineIdentity> {
+  const machine = newId<MachineId>(random);
+  store.adopt(machine, log);
+  return createMachine(keyPath, { org: token.org, machine, token: token.token, relay: token.relay, name }, random);
+}
+
+/** Holds the log while nobody knows yet whether this machine will belong to it; what is appended later is synced again by the service. */
+function createDraft(): LogStore & { readonly content: () => StoredLog } {
+  let held: StoredLog | undefined;
+  return {
+    load: () => Promise.resolve(undefined),
+    persist: (entries, cursor, keys) => {
+      held = { entries: [...(held?.entries ?? []), ...entries], cursor, keys };
+      return Promise.resolve();
+    },
+    content: () => {
+      if (!held) throw new ProtocolError('E_LOG_STALE', 'the organisation’s log has not been read yet');
+      return held;
+    },
+  };
+}
+
+/** Throws usage. */
+export function readToken(text: string): JoinToken {
   try {
     return parseToken(text.trim());
   } catch (cause) {
-    throw new DaemonError('usage', 'E_TOKEN_FORMAT', 'that is not a machine token, or it was copied incompletely', { cause, next: 'copy it again from the console, under Machines' });
+    const next = 'copy it again from the console, under Machines';
+    throw new DaemonError('usage', 'E_TOKEN_FORMAT', 'that is not a machine token, or it was copied incompletely', { cause, next });
   }
 }
 
 function explainJoin(error: unknown): unknown {
+  const newToken = 'make a new token in the console, under Machines';
   if (error instanceof RelayClientError) {
-    if (error.code === 'E_RELAY_AUTH' || error.code === 'E_RELAY_FORBIDDEN') return new DaemonError('expired', 'E_TOKEN_EXPIRED', 'the relay does not accept this token any more', { cause: error, next: 'make a new token in the console, under Machines' });
-    if (error.code === 'E_RELAY_CONFLICT') return new DaemonError('error', 'E_CHAIN', 'somebody else wrote to the log at the same moment', { cause: error, next: 'run the same stillvault join again' });
-    return new DaemonError('unreachable', 'E_RELAY_UNREACHABLE', 'the relay that the token names cannot be reached', { cause: error, next: 'check the network, then run the same stillvault join again' });
+    if (error.code === 'E_RELAY_AUTH' || error.code === 'E_RELAY_FORBIDDEN')
+      return new DaemonError('expired', 'E_TOKEN_EXPIRED', 'the relay does not accept this token any more', { cause: error, next: newToken });
+    const again = 'run the same stillvault join again';
+    if (error.code === 'E_RELAY_CONFLICT')
+      return new DaemonError('error', 'E_CHAIN', 'somebody else wrote to the log at the same moment', { cause: error, next: again });
+    const next = `check the network, then ${again}`;
+    return new DaemonError('unreachable', 'E_RELAY_UNREACHABLE', 'the relay that the token names cannot be reached', { cause: error, next });
   }
   if (!(error instanceof ProtocolError)) return error;
-  const expired = error.code === 'E_TOKEN_EXPIRED' || error.code === 'E_TOKEN_USED';
-  return new DaemonError(expired ? 'expired' : 'error', error.code, error.message.replace(/^E_[A-Z_]+: /, ''), { cause: error, next: expired ? 'make a new token in the console, under Machines' : 'do not trust this relay or token; ask the admin who made it' });
+  const isOver = error.code === 'E_TOKEN_EXPIRED' || error.code === 'E_TOKEN_USED' || error.code === 'E_REVOKED';
+  const next = isOver ? newToken : 'do not trust this relay or token; ask the admin who made it';
+  return new DaemonError(isOver ? 'expired' : 'error', error.code, error.message.replace(/^E_[A-Z_]+: /, ''), { cause: error, next });
 }
 
 export function wordsOf(machine: MachineIdentity): string {

@@ -1,10 +1,10 @@
-// The daemon's connection to its organisation: verified log, mail, receipts out; survives a relay that is away (spec/09-release.md §link).
-import type { Hash, MachineId } from '../../protocol/hash.ts';
+// The daemon's connection to its organisation: verified log and mail in; survives a relay that is away (spec/09-release.md §link).
 import { attestationSeed } from '../../protocol/notice.ts';
-import { mailboxOn, mailboxesAround, openMkWrap, orgStream } from '../../protocol/org-log/record.ts';
+import { mailboxesAround, openMkWrap, orgStream } from '../../protocol/org-log/record.ts';
 import type { Random } from '../../protocol/random.ts';
 import type { MailboxId, ReceivedMail } from '../../protocol/wire.ts';
-import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
+import { type Fetch, type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
+import { ForkError } from '../../relay-client/judge.ts';
 import { type Live, type SocketLike, startLive } from '../../relay-client/live.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
@@ -12,45 +12,70 @@ import type { DaemonStore } from '../vault/store.ts';
 
 export interface LinkDeps {
   readonly machine: MachineIdentity;
-  readonly store: DaemonStore;
+  readonly store: Pick<DaemonStore, 'log'>;
   readonly now: () => number;
   readonly random: Random;
-  readonly fetch: Parameters<typeof createRelayClient>[0]['fetch'];
+  readonly fetch: Fetch;
   readonly openSocket: (url: string) => SocketLike;
   readonly sleep: (ms: number, signal: AbortSignal) => Promise<void>;
-  /** Mail to this machine's own mailbox, and attestations of the org. */
-  readonly onMail: (kind: 'own' | 'attestation', body: Uint8Array) => Promise<void>;
+  /** The relay shows two histories. */
+  readonly onFork: (fork: ForkError) => void;
   readonly onProblem: (error: unknown) => void;
 }
-export interface LinkStatus { readonly connected: boolean; readonly since: number; readonly lastError?: string; readonly syncedAt: number }
+export interface LinkStatus {
+  readonly connected: boolean;
+  readonly since: number;
+  readonly lastError?: string;
+  readonly syncedAt: number;
+}
+/** Mail to this machine's own mailbox, or an attestation to the whole org. */
+export type OnMail = (kind: 'own' | 'attestation', body: Uint8Array) => Promise<void>;
 export interface OrgLink {
   readonly client: RelayClient;
   readonly log: OrgLog;
   status(): LinkStatus;
+  /** Resolves when the log has been read once, or the relay takes too long. */
+  start(onMail: OnMail): Promise<void>;
+  /** Newest log. Throws what OrgLog.sync throws; a proof of a fork has then been kept. */
+  sync(): Promise<void>;
   /** Mail to a fresh mailbox until disposed: live, and polled where live is down. */
   listen(mailbox: MailboxId, onMail: (body: Uint8Array) => void): Disposable;
   stop(): void;
 }
 
+const firstPollMs = 2_000;
 const tickMs = 2_000;
-/** Polls per so many ticks: while an answer is awaited without, or with, a live connection; and at rest. */
+/** Ticks between polls: while an answer is awaited without, or with, a live connection; and at rest. */
 const pollEvery = { waitingOffline: 1, waiting: 5, rest: 30 } as const;
+const pagesPerPoll = 100;
 const handledMax = 4_096;
 
 export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
-  const { machine, store, now } = deps;
-  const client = createRelayClient({ url: machine.relay, org: machine.org, signer: machine.sig, fetch: deps.fetch, now, random: deps.random });
-  const log = await openOrgLog({ org: machine.org, client, store: store.log, now, random: deps.random, openMkWrap: (epoch, wraps) => openMkWrap(machine.org, epoch, machine.machine as MachineId, machine.kem, wraps) });
+  const { machine, now } = deps;
+  const { org, kem } = machine;
+  const client = createRelayClient({ url: machine.relay, org, signer: machine.sig, fetch: deps.fetch, now, random: deps.random });
+  const log = await openOrgLog({
+    org,
+    client,
+    store: deps.store.log,
+    now,
+    random: deps.random,
+    openMkWrap: (epoch, wraps) => openMkWrap(org, epoch, machine.machine, kem, wraps),
+    isHolder: (state) => ['enrolled', 'active'].includes(state.machines.get(machine.machine)?.status ?? ''),
+  });
   const stopping = new AbortController();
   const listeners = new Map<MailboxId, (body: Uint8Array) => void>();
   const handled = new Set<number>();
+  let newest = 0;
+  let polledTo = 0;
+  let isLive = false;
   let status: LinkStatus = { connected: false, since: now(), syncedAt: 0 };
+  let onMail: OnMail = () => Promise.resolve();
   let live: Live | undefined;
   let polling: Promise<void> | undefined;
 
   const own = (): readonly MailboxId[] => mailboxesAround(machine.mailboxSeed, now());
-  const attestations = (): readonly MailboxId[] => (log.state ? [mailboxOn(attestationSeed(machine.org, log.state.mkCommitment), now())] : []);
-  const subscribed = (): readonly MailboxId[] => [...own(), ...attestations(), ...listeners.keys()];
+  const attestations = (): readonly MailboxId[] => (log.state ? mailboxesAround(attestationSeed(org, log.state.mkCommitment), now()) : []);
 
   function setConnected(connected: boolean, error?: unknown): void {
     if (connected !== status.connected) status = { ...status, connected, since: now() };
@@ -58,30 +83,47 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   }
 
   async function sync(): Promise<void> {
-    await log.sync();
-    status = { ...status, syncedAt: now() };
-  }
-
-  async function deliver(mail: ReceivedMail): Promise<void> {
-    if (handled.has(mail.id)) return;
-    handled.add(mail.id);
-    if (handled.size > handledMax) handled.delete(handled.values().next().value ?? 0);
-    const listener = listeners.get(mail.mailbox);
-    if (listener) return listener(mail.body);
-    await deps.onMail(own().includes(mail.mailbox) ? 'own' : 'attestation', mail.body).catch(deps.onProblem);
-  }
-
-  // What the live connection may have missed: the log first, then mail after the stored cursor.
-  async function pollOnce(): Promise<void> {
-    await sync();
-    for (;;) {
-      const after = store.mailCursor();
-      const page = await client.readMail({ mailboxes: subscribed().slice(-64), after, limit: 200 });
-      for (const mail of page.mails) await deliver(mail);
-      // Reply mailboxes come and go: while one waits, the cursor stays before its mail.
-      if (listeners.size === 0 && page.next > after) store.setMailCursor(page.next);
-      if (page.mails.length < 200 || page.next <= after || listeners.size > 0) return;
+    try {
+      await log.sync();
+      status = { ...status, syncedAt: now() };
+    } catch (error) {
+      if (error instanceof ForkError) deps.onFork(error);
+      throw error;
     }
+  }
+
+  // Every mail once, however it came. Mail of a request that is over has no listener any more: it does nothing.
+  async function deliver({ id, mailbox, body }: ReceivedMail): Promise<void> {
+    newest = Math.max(newest, id);
+    if (handled.has(id)) return;
+    handled.add(id);
+    if (handled.size > handledMax) handled.delete(handled.values().next().value ?? 0);
+    const listener = listeners.get(mailbox);
+    if (listener) return listener(body);
+    const kind = own().includes(mailbox) ? 'own' : attestations().includes(mailbox) ? 'attestation' : undefined;
+    if (kind) await onMail(kind, body).catch(deps.onProblem);
+  }
+
+  async function readMail(mailboxes: readonly MailboxId[], from: number): Promise<number> {
+    let after = from;
+    for (let page = 0; page < pagesPerPoll; page++) {
+      const { mails, next } = await client.readMail({ mailboxes, after, limit: 200 });
+      for (const mail of mails) await deliver(mail);
+      if (mails.length === 0 || next <= after) break;
+      after = next;
+    }
+    return after;
+  }
+
+  // What the live connection may have missed. A log that stopped does not keep a lease's end away.
+  async function pollOnce(): Promise<void> {
+    await sync().catch((error: unknown) => {
+      if (error instanceof RelayClientError) throw error;
+      deps.onProblem(error);
+    });
+    polledTo = await readMail([...own(), ...attestations()], polledTo);
+    const replies = [...listeners.keys()];
+    if (replies.length > 0) await readMail(replies, 0); // each holds a few mails, and they come and go
   }
   function poll(): Promise<void> {
     polling ??= pollOnce()
@@ -96,36 +138,41 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
 
   async function keepPolling(): Promise<void> {
     for (let tick = 1; !stopping.signal.aborted; tick++) {
-      await deps.sleep(tickMs, stopping.signal).catch(() => undefined);
-      const every = listeners.size === 0 ? pollEvery.rest : status.connected ? pollEvery.waiting : pollEvery.waitingOffline;
+      await deps.sleep(tickMs, stopping.signal);
+      const every = listeners.size === 0 ? pollEvery.rest : isLive ? pollEvery.waiting : pollEvery.waitingOffline;
       if (!stopping.signal.aborted && tick % every === 0) await poll();
     }
   }
 
-  await poll();
-  live = startLive({
-    client,
-    openSocket: deps.openSocket,
-    subscription: () => ({ mailboxes: subscribed(), streams: [orgStream(machine.org)] }),
-    onEvent: ({ mail, head }) => {
-      if (mail) void deliver(mail);
-      if (head && head.eh !== log.state?.head.eh) void sync().catch(deps.onProblem);
-    },
-    onConnected: (connected, error) => {
-      setConnected(connected, error);
-      if (connected) void poll();
-    },
-    sleep: deps.sleep,
-    jitter: Math.random,
-  });
-  void keepPolling();
-
   return {
     client,
     log,
+    sync,
     status: () => status,
-    listen: (mailbox, onMail) => {
-      listeners.set(mailbox, onMail);
+    start: async (handler) => {
+      onMail = handler;
+      const first = poll();
+      live = startLive({
+        client,
+        openSocket: deps.openSocket,
+        subscription: () => ({ mailboxes: [...own(), ...attestations(), ...listeners.keys()], streams: [orgStream(org)], after: newest }),
+        onEvent: ({ mail, head }) => {
+          if (mail) void deliver(mail);
+          if (head && head.eh !== log.state?.head.eh) sync().catch(deps.onProblem);
+        },
+        onConnected: (connected, error) => {
+          isLive = connected;
+          setConnected(connected, error);
+          if (connected) void poll();
+        },
+        sleep: deps.sleep,
+        jitter: Math.random,
+      });
+      void keepPolling();
+      await Promise.race([first, deps.sleep(firstPollMs, stopping.signal)]);
+    },
+    listen: (mailbox, listener) => {
+      listeners.set(mailbox, listener);
       live?.resubscribe();
       return {
         [Symbol.dispose]: () => {
@@ -145,15 +192,4 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
 export function codeOf(error: unknown): string {
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   return typeof code === 'string' ? code : 'E_INTERNAL';
-}
-
-/** A blob that the log names, from the machine's own replica or the relay. */
-export async function fetchBlobs(link: Pick<OrgLink, 'client'>, store: DaemonStore, hashes: readonly Hash[]): Promise<readonly Uint8Array[]> {
-  const missing = hashes.filter((hash) => store.blob(hash) === undefined);
-  const fetched = missing.length > 0 ? await link.client.getBlobs(missing) : [];
-  for (const [index, hash] of missing.entries()) {
-    const bytes = fetched[index];
-    if (bytes) store.addBlob(hash, bytes);
-  }
-  return hashes.map((hash, index) => store.blob(hash) ?? fetched[index] ?? new Uint8Array(0));
 }

@@ -1,6 +1,7 @@
 // Gives machines that policy entitles, and that joined later, their half of each secret (spec/07-custody.md §rewrap).
 import { wipe } from '../../protocol/bytes.ts';
 import { openMachineHalf, rewrapForMachine } from '../../protocol/custody.ts';
+import type { MachineId } from '../../protocol/hash.ts';
 import type { WrapEntry } from '../../protocol/org-log/bodies.ts';
 import { type Entry, encodeEntry } from '../../protocol/org-log/entry.ts';
 import { type OrgState, type Secret, activeMachine } from '../../protocol/org-log/state.ts';
@@ -9,55 +10,61 @@ import { signEnvelope } from '../../protocol/sign.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
-import { type OrgLink, fetchBlobs } from './link.ts';
+import type { OrgLink } from './link.ts';
+import { fetchBlobs } from './replicas.ts';
 
-export interface RewrapDeps { readonly machine: MachineIdentity; readonly store: DaemonStore; readonly link: OrgLink; readonly now: () => number }
+export interface RewrapDeps {
+  readonly machine: MachineIdentity;
+  readonly store: DaemonStore;
+  readonly link: OrgLink;
+  readonly now: () => number;
+  readonly onProblem: (error: unknown) => void;
+}
 
 /** One pass over all secrets that this machine holds and others wait for; several machines may try, the relay lets one win. */
 export async function rewrapForNewMachines(deps: RewrapDeps): Promise<void> {
-  const { machine, link } = deps;
-  for (const id of waitingSecrets(link.log.state, machine)) {
-    const state = link.log.requireState();
-    const secret = state.secrets.get(id);
-    if (!secret || !activeMachine(state, machine.machine)) return;
-    const entry = await rewrapOne(deps, state, secret).catch(() => undefined);
-    if (!entry) continue;
-    await link.log.append(entry).catch(async (error: unknown) => {
-      if (!(error instanceof RelayClientError)) throw error;
-      if (error.code === 'E_RELAY_CONFLICT') await link.log.sync(); // somebody was faster: the next pass sees what is left
+  for (const id of waitingSecrets(deps.link.log.state, deps.machine)) {
+    await rewrapOne(deps, id).catch(async (error: unknown) => {
+      // Somebody was faster: the pass after the next entry sees what is left.
+      if (error instanceof RelayClientError && error.code === 'E_RELAY_CONFLICT') await deps.link.sync();
+      else deps.onProblem(error);
     });
   }
 }
 
 function waitingSecrets(state: OrgState | undefined, machine: MachineIdentity): readonly Secret['id'][] {
   if (!state || state.frozen || !activeMachine(state, machine.machine)) return [];
-  return [...state.secrets.values()].filter((secret) => !secret.retired && secret.wraps.some(({ recipient }) => recipient === machine.machine) && missing(state, secret).length > 0).map(({ id }) => id);
+  return [...state.secrets.values()].filter((secret) => !secret.retired && halfOf(secret, machine) && missing(state, secret).length > 0).map(({ id }) => id);
 }
 
-function missing(state: OrgState, secret: Secret): readonly Parameters<typeof rewrapForMachine>[2][] {
+function halfOf(secret: Secret, { machine }: MachineIdentity): WrapEntry | undefined {
+  return secret.wraps.find(({ recipient }) => recipient === machine);
+}
+
+function missing(state: OrgState, secret: Secret): readonly MachineId[] {
   const policy = policyFor(state, secret.path);
   return policy ? entitledMachines(state, policy).filter((other) => !secret.wraps.some(({ recipient }) => recipient === other)) : [];
 }
 
-async function rewrapOne({ machine, store, link, now }: RewrapDeps, state: OrgState, secret: Secret): Promise<Uint8Array | undefined> {
-  const own = secret.wraps.find(({ recipient }) => recipient === machine.machine);
-  const policy = policyFor(state, secret.path);
-  if (!own || !policy) return undefined;
+async function rewrapOne({ machine, store, link, now }: RewrapDeps, id: Secret['id']): Promise<void> {
+  const state = link.log.requireState();
+  const secret = state.secrets.get(id);
+  const own = secret && halfOf(secret, machine);
+  const policy = secret && policyFor(state, secret.path);
+  if (!own || !policy || !activeMachine(state, machine.machine)) return;
   const [wrap = new Uint8Array(0)] = await fetchBlobs(link, store, [own.wrap]);
   const b = await openMachineHalf(state.org, secret, machine.machine, machine.kem, wrap);
-  const wraps: WrapEntry[] = [];
-  const blobs: Uint8Array[] = [];
-  for (const other of missing(state, secret)) {
-    const { entry, blob } = await rewrapForMachine(state, secret, other, b);
-    wraps.push(entry);
-    blobs.push(blob);
-  }
-  wipe(b);
-  if (wraps.length === 0) return undefined;
-  await link.client.putBlobs(blobs);
+  const made = await Promise.all(missing(state, secret).map((other) => rewrapForMachine(state, secret, other, b))).finally(() => wipe(b));
+  if (made.length === 0) return;
+  await link.client.putBlobs(made.map(({ blob }) => blob));
   const entry: Entry = {
-    type: 'secret.rewrap', org: state.org, seq: state.head.seq + 1, prev: state.head.eh, ts: Math.max(now(), state.ts), signers: [{ kind: 'machine', id: machine.machine }],
-    body: { secret: secret.id, putEh: secret.putEh, policyEh: policy.eh, shares: [], wraps },
+    type: 'secret.rewrap',
+    org: state.org,
+    seq: state.head.seq + 1,
+    prev: state.head.eh,
+    ts: Math.max(now(), state.ts),
+    signers: [{ kind: 'machine', id: machine.machine }],
+    body: { secret: secret.id, putEh: secret.putEh, policyEh: policy.eh, shares: [], wraps: made.map(({ entry: wrapped }) => wrapped) },
   };
-  return signEnvelope('entry', encodeEntry(entry), [{ signer: machine.sig }]);
+  await link.log.append(await signEnvelope('entry', encodeEntry(entry), [{ signer: machine.sig }]));
 }

@@ -1,57 +1,72 @@
 // From a complete quorum to the values: both halves, the body, the field that was asked for (spec/09-release.md §daemon).
+import type { VerifiedAnswer } from '../../protocol/approval.ts';
 import { wipe } from '../../protocol/bytes.ts';
 import { type SecretValue, openMachineHalf, openSecret } from '../../protocol/custody.ts';
 import { ProtocolError, check } from '../../protocol/errors.ts';
-import type { VerifiedAnswer } from '../../protocol/approval.ts';
 import type { VerifiedItem } from '../../protocol/request.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { type LockedBuffer, lockBuffer } from '../harden.ts';
 import type { Libc } from '../intake/libc.ts';
-import { type OrgLink, fetchBlobs } from '../org/link.ts';
+import type { OrgLink } from '../org/link.ts';
+import { fetchBlobs } from '../org/replicas.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
-import type { LeasedItem, LeasedValue } from '../leases/leases.ts';
+import { type OpenedItem, type OpenedValue, disposeItems } from './values.ts';
 
-export interface OpenDeps { readonly machine: MachineIdentity; readonly store: DaemonStore; readonly link: OrgLink; readonly os: Libc | undefined }
-
-/** Fetches body and own wrap of every item; can run while people decide. Throws E_BLOB_MISSING. */
-export async function fetchParts({ machine, store, link }: OpenDeps, items: readonly VerifiedItem[]): Promise<readonly { readonly body: Uint8Array; readonly wrap: Uint8Array }[]> {
-  const hashes = items.flatMap(({ secret }) => [secret.put.body, secret.wraps.find(({ recipient }) => recipient === machine.machine)?.wrap ?? secret.put.body]);
-  try {
-    const blobs = await fetchBlobs(link, store, hashes);
-    return items.map((_, index) => ({ body: blobs[2 * index] ?? new Uint8Array(0), wrap: blobs[2 * index + 1] ?? new Uint8Array(0) }));
-  } catch (cause) {
-    if (cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' || cause.code === 'E_RELAY_ANSWER')) throw new ProtocolError(cause.code === 'E_BLOB_MISSING' ? 'E_BLOB_MISSING' : 'E_BODY_HASH', 'the relay does not give what the log names', { cause });
-    throw cause;
-  }
+export interface SealedParts {
+  readonly body: Uint8Array;
+  readonly wrap: Uint8Array;
 }
 
-/** Values in the items' order, in buffers that wipe themselves. */
-export async function openItems({ machine, os }: OpenDeps, items: readonly VerifiedItem[], parts: Awaited<ReturnType<typeof fetchParts>>, approvals: readonly VerifiedAnswer[]): Promise<readonly LeasedItem[]> {
-  const opened: LeasedItem[] = [];
-  for (const [index, { item, secret, policy }] of items.entries()) {
-    const part = parts[index];
-    check(part !== undefined, 'E_BLOB_MISSING', 'the relay does not have something that the log names');
-    const shares = approvals.map(({ shares: all }) => all[index]).filter((share) => share !== undefined);
-    const b = await openMachineHalf(machine.org, secret, machine.machine, machine.kem, part.wrap);
-    try {
-      const value = await openSecret(machine.org, secret, shares, b, part.body);
-      opened.push({ secret: secret.id, path: secret.path, version: secret.put.ver, putEh: secret.putEh, policyEh: policy.eh, values: pick(value, item.field, os), ...(item.field === undefined ? {} : { field: item.field }) });
-    } finally {
-      wipe(b);
+/** Body and own wrap of every item; can run while people decide. Throws E_BLOB_MISSING, E_BODY_HASH. */
+export async function fetchParts(
+  { machine, store, link }: { readonly machine: MachineIdentity; readonly store: DaemonStore; readonly link: Pick<OrgLink, 'client'> },
+  items: readonly VerifiedItem[],
+): Promise<readonly SealedParts[]> {
+  const names = items.flatMap(({ secret }) => {
+    const own = secret.wraps.find(({ recipient }) => recipient === machine.machine);
+    check(own !== undefined, 'E_NOT_ENTITLED', 'no wrap for this machine');
+    return [secret.put.body, own.wrap];
+  });
+  const blobs = await fetchBlobs(link, store, [...new Set(names)]).catch((cause: unknown) => {
+    const code =
+      cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' ? 'E_BLOB_MISSING' : cause.code === 'E_RELAY_ANSWER' ? 'E_BODY_HASH' : undefined);
+    throw code ? new ProtocolError(code, 'the relay does not give what the log names', { cause }) : cause;
+  });
+  const byName = new Map([...new Set(names)].map((name, index) => [name, blobs[index] ?? new Uint8Array(0)]));
+  const blobAt = (index: number): Uint8Array => byName.get(names[index] ?? ('' as never)) ?? new Uint8Array(0); // '' is no name: it is looked up and not found
+  return items.map((_, index) => ({ body: blobAt(2 * index), wrap: blobAt(2 * index + 1) }));
+}
+
+/** Values in the items' order, in buffers that wipe themselves. All or none. */
+export async function openItems(
+  { machine, os }: { readonly machine: MachineIdentity; readonly os: Libc | undefined },
+  items: readonly VerifiedItem[],
+  parts: readonly SealedParts[],
+  approvals: readonly VerifiedAnswer[],
+): Promise<readonly OpenedItem[]> {
+  const opened: OpenedItem[] = [];
+  try {
+    for (const [index, { item, secret, policy }] of items.entries()) {
+      const part = parts[index];
+      check(part !== undefined, 'E_BLOB_MISSING', 'the relay does not have something that the log names');
+      const shares = approvals.map(({ shares: all }) => all[index]).filter((share) => share !== undefined);
+      const b = await openMachineHalf(machine.org, secret, machine.machine, machine.kem, part.wrap);
+      const value = await openSecret(machine.org, secret, shares, b, part.body).finally(() => wipe(b));
+      const about = { secret: secret.id, path: secret.path, version: secret.put.ver, putEh: secret.putEh, policyEh: policy.eh };
+      opened.push({ ...about, values: pick(value, item.field, os), ...(item.field === undefined ? {} : { field: item.field }) });
     }
+    return opened;
+  } catch (error) {
+    disposeItems(opened);
+    throw error;
   }
-  return opened;
 }
 
 // Only what was asked for stays; the other fields are wiped here.
-function pick(value: SecretValue, field: string | undefined, os: Libc | undefined): readonly LeasedValue[] {
+function pick(value: SecretValue, field: string | undefined, os: Libc | undefined): readonly OpenedValue[] {
   const lock = (bytes: Uint8Array): LockedBuffer => lockBuffer(bytes, os);
   if (value.kind === 'value') return [{ value: lock(value.value) }];
   for (const other of value.fields) if (field !== undefined && other.name !== field) wipe(other.value);
   return value.fields.filter(({ name }) => field === undefined || name === field).map(({ name, value: bytes }) => ({ field: name, value: lock(bytes) }));
-}
-
-export function disposeItems(items: readonly LeasedItem[]): void {
-  for (const item of items) for (const { value } of item.values) value[Symbol.dispose]();
 }

@@ -1,17 +1,18 @@
 // The machine's receipt chain: written before delivery, sent when the relay is there (spec/09-release.md §receipts).
 import type { Evidence } from '../../protocol/approval.ts';
-import { inSeries } from './serial.ts';
+import { ProtocolError, check } from '../../protocol/errors.ts';
 import type { Hash, RequestId } from '../../protocol/hash.ts';
 import { sealLetter } from '../../protocol/notice.ts';
 import { zeroHash } from '../../protocol/org-log/entry.ts';
-import { mailboxOn, receiptStream, sealRecord } from '../../protocol/org-log/record.ts';
+import { mailboxOn, openRecord, receiptStream, sealRecord } from '../../protocol/org-log/record.ts';
 import type { Device } from '../../protocol/org-log/state.ts';
 import type { Random } from '../../protocol/random.ts';
-import { type LeaseGrant, type Outcome, signReceipt } from '../../protocol/receipt.ts';
+import { type LeaseGrant, type Outcome, signReceipt, verifyReceipt } from '../../protocol/receipt.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import type { OrgLink } from '../org/link.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
-import type { DaemonStore } from '../vault/store.ts';
+import type { DaemonStore, StoredReceipt } from '../vault/store.ts';
+import { inSeries } from './serial.ts';
 
 export interface ReceiptInput {
   readonly outcome: Outcome;
@@ -32,57 +33,109 @@ export interface Receipts {
   /** Sends what is unsent; failures are tried again at the next call. */
   send(): Promise<void>;
 }
+export interface ReceiptDeps {
+  readonly machine: MachineIdentity;
+  readonly store: DaemonStore;
+  readonly link: Pick<OrgLink, 'client' | 'log'>;
+  readonly now: () => number;
+  readonly random: Random;
+  readonly onProblem: (error: unknown) => void;
+}
 
-export function createReceipts(deps: { readonly machine: MachineIdentity; readonly store: DaemonStore; readonly link: OrgLink; readonly now: () => number; readonly random: Random; readonly onProblem: (error: unknown) => void }): Receipts {
-  const { machine, store, link } = deps;
+const letterTtlS = 604_800;
+/** How often others may write to the stream at the same moment. */
+const attempts = 5;
+
+export function createReceipts({ machine, store, link, now, random, onProblem }: ReceiptDeps): Receipts {
   const inOrder = inSeries();
+  const place = { org: machine.org, stream: receiptStream(machine.org, machine.machine) };
+  // Where the relay's stream ends; it can be ahead of the receipts, since others may leave garbage there.
+  let tail: { readonly seq: number; readonly eh: Hash } | undefined;
+  // Only in memory: after a restart the devices find the receipt in the stream.
   const letters = new Map<number, readonly Device[]>();
   let sending: Promise<void> | undefined;
 
-  async function sendOne(n: number, prev: Hash, hash: Hash, bytes: Uint8Array): Promise<void> {
-    const state = link.log.requireState();
-    const mk = link.log.keys.get(state.mkEpoch);
-    if (!mk) return;
-    const stream = receiptStream(machine.org, machine.machine);
-    const blob = await sealRecord({ org: machine.org, stream }, state.mkEpoch, mk, bytes, deps.random);
-    try {
-      await link.client.append({ stream, seq: n, prev, eh: hash, blob });
-    } catch (error) {
-      // The acknowledgement was lost, or it was sent under another salt: the chain says whether it is there.
-      if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_CONFLICT' || error.head === undefined || error.head.seq < n) throw error;
+  async function sendOne(receipt: StoredReceipt): Promise<void> {
+    const { n, hash, bytes } = receipt;
+    const { mkEpoch } = link.log.requireState();
+    const mk = link.log.keys.get(mkEpoch);
+    check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
+    tail ??= { seq: n - 1, eh: store.receiptHash(n - 1) ?? zeroHash };
+    for (let attempt = 1; ; attempt++) {
+      try {
+        const blob = await sealRecord(place, mkEpoch, mk, bytes, random);
+        await link.client.append({ stream: place.stream, seq: tail.seq + 1, prev: tail.eh, eh: hash, blob });
+        tail = { seq: tail.seq + 1, eh: hash };
+        break;
+      } catch (error) {
+        if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_CONFLICT' || error.head === undefined || attempt === attempts) throw error;
+        tail = { seq: error.head.seq, eh: error.head.eh ?? zeroHash };
+        if (await isThere(receipt, error.head.seq)) break;
+      }
     }
-    const mails = [];
-    for (const device of letters.get(n) ?? []) {
-      mails.push({ mailbox: mailboxOn(device.mailboxSeed, deps.now()), body: await sealLetter(machine.org, { id: device.device, key: device.inboxKey }, { kind: 'receipt', bytes }), ttlS: 604_800 });
-    }
-    if (mails.length > 0) await link.client.post(mails);
-    letters.delete(n);
+    await tell(n, bytes);
     store.markSent(n);
   }
 
-  async function sendAll(): Promise<void> {
-    let prev: Hash | undefined;
-    for (let unsent = store.unsentReceipts(); unsent.length > 0; unsent = store.unsentReceipts()) {
-      for (const { n, hash, bytes } of unsent) {
-        await sendOne(n, prev ?? store.receiptHash(n - 1) ?? zeroHash, hash, bytes);
-        prev = hash;
-      }
+  // The stream is not where it should be: an acknowledgement was lost, the relay lost its data, or somebody else wrote there.
+  async function isThere({ n, hash }: StoredReceipt, headSeq: number): Promise<boolean> {
+    if (headSeq < n - 1) {
+      store.markUnsentAfter(headSeq);
+      throw new ProtocolError('E_AUDIT_GAP', 'the relay lost receipts of this machine: they are sent again');
+    }
+    for (let from = n; from <= headSeq;) {
+      const { records } = await link.client.read(place.stream, from);
+      if (records.length === 0 || records.some(({ eh }) => eh === hash)) return records.length > 0;
+      for (const { blob } of records)
+        if (await isAlien(blob)) onProblem(new ProtocolError('E_CLONE', 'receipts of this machine that it did not write: its key is used twice'));
+      from += records.length;
+    }
+    return false;
+  }
+
+  // Signed with this machine's key, and not by this daemon.
+  async function isAlien(blob: Uint8Array): Promise<boolean> {
+    try {
+      const { receipt, hash } = await verifyReceipt(link.log.requireState(), await openRecord(place, link.log.keys, blob));
+      return receipt.machine === machine.machine && store.receiptHash(receipt.n) !== hash;
+    } catch {
+      return false; // whoever may write to the relay can leave garbage there: readers pass over it
     }
   }
 
-  const send = (): Promise<void> => (sending ??= sendAll().catch(deps.onProblem).finally(() => (sending = undefined)));
+  async function tell(n: number, bytes: Uint8Array): Promise<void> {
+    const letter = { kind: 'receipt', bytes } as const;
+    const mails = (letters.get(n) ?? []).map(async ({ device, inboxKey, mailboxSeed }) => ({
+      mailbox: mailboxOn(mailboxSeed, now()),
+      body: await sealLetter(machine.org, { id: device, key: inboxKey }, letter),
+      ttlS: letterTtlS,
+    }));
+    await link.client.post(await Promise.all(mails));
+    letters.delete(n);
+  }
+
+  async function sendAll(): Promise<void> {
+    for (let unsent = store.unsentReceipts(); unsent.length > 0; unsent = store.unsentReceipts()) for (const receipt of unsent) await sendOne(receipt);
+  }
+
+  const send = (): Promise<void> =>
+    (sending ??= sendAll()
+      .catch(onProblem)
+      .finally(() => (sending = undefined)));
   return {
-    write: ({ tell, consumes, evidence = [], ...input }) =>
+    write: ({ tell: devices, consumes, evidence = [], ...input }) =>
       inOrder(async () => {
         const last = store.lastReceipt();
         const n = (last?.n ?? -1) + 1;
-        const { bytes, hash } = await signReceipt({ org: machine.org, machine: machine.machine, n, prev: last?.hash ?? zeroHash, ts: deps.now(), head: link.log.requireState().head, evidence, ...input }, machine.sig);
-        letters.set(n, tell);
+        const position = { n, prev: last?.hash ?? zeroHash, ts: now(), head: link.log.requireState().head };
+        const { bytes, hash } = await signReceipt({ org: machine.org, machine: machine.machine, ...position, evidence, ...input }, machine.sig);
         store.addReceipt({ n, hash, bytes }, consumes ? input.requestId : undefined);
+        if (devices.length > 0) letters.set(n, devices);
       }),
     send: async () => {
-      await send(); // a sending that began before may have missed the newest
-      return send();
+      await inOrder(() => Promise.resolve()); // what is being written now goes with it
+      await sending; // a sending that began before may have missed the newest
+      await send();
     },
   };
 }

@@ -13,7 +13,9 @@ export function signedObserved({ observed }: Observation, anchorLevel: number, n
     pid: observed.pid ?? 0,
     startedAt: observed.startedAtMs ?? now,
     argv: (observed.argv ?? []).slice(0, limits.argv),
-    ancestors: observed.ancestors.slice(0, limits.ancestors).map(({ pid, exe: path, name, argv }) => ({ pid, argv: [...(argv ?? [name])].slice(0, limits.argv), ...(path === undefined ? {} : { exe: path }) })),
+    ancestors: observed.ancestors
+      .slice(0, limits.ancestors)
+      .map(({ pid, exe: path, name, argv }) => ({ pid, argv: [...(argv ?? [name])].slice(0, limits.argv), ...(path === undefined ? {} : { exe: path }) })),
     namespaces: compared.length === 0 ? 'unknown' : compared.includes('other') ? 'other' : 'same',
     terminal: ssh === true ? 'ssh' : terminal === undefined ? 'unknown' : terminal === 'none' ? 'none' : 'tty',
     identity: observed.identity,

@@ -1,111 +1,184 @@
 // A machine's proposal of a new version: sealed here, countersigned by a writer on a device (spec/09-release.md §proposal).
 // A stolen machine key alone can therefore not replace a secret.
-import { verifyAnswer } from '../../protocol/approval.ts';
+import type { Evidence, PendingRequest } from '../../protocol/approval.ts';
 import { wipe } from '../../protocol/bytes.ts';
 import { encode } from '../../protocol/codec.ts';
-import { type SecretValue, sealSecret } from '../../protocol/custody.ts';
-import type { Evidence } from '../../protocol/approval.ts';
-import { type SecretId, hash } from '../../protocol/hash.ts';
+import { type SealedSecret, type SecretValue, sealSecret } from '../../protocol/custody.ts';
+import { ProtocolError, check } from '../../protocol/errors.ts';
+import { type RequestId, type SecretId, hash } from '../../protocol/hash.ts';
 import type { PutAsk } from '../../protocol/local-api.ts';
 import { type SecretPut, secretPutCodec } from '../../protocol/org-log/bodies.ts';
 import { type Entry, zeroHash } from '../../protocol/org-log/entry.ts';
 import { sealRecord } from '../../protocol/org-log/record.ts';
-import { type OrgState, secretAt } from '../../protocol/org-log/state.ts';
-import { check } from '../../protocol/errors.ts';
-import { matchCode, once, proposalDigest } from '../../protocol/request.ts';
+import { type Device, type OrgState, activeMachine, hasRole, secretAt } from '../../protocol/org-log/state.ts';
+import { policyFor } from '../../protocol/policy.ts';
+import { type Proposal, matchCode, once, proposalDigest } from '../../protocol/request.ts';
 import type { StreamId } from '../../protocol/wire.ts';
 import { newId } from '../../relay-client/org-log.ts';
 import { DaemonError } from '../errors.ts';
 import type { Ask } from '../intake/connection.ts';
-import { type DeskDeps, explain, recordEnd, sendOrExplain } from './desk.ts';
+import { verifyNewest } from './answers.ts';
+import type { DeskDeps } from './desk.ts';
+import { explain, recordEnd } from './ends.ts';
 import { signedObserved } from './observed.ts';
 import { lifeOf, requireActive, writerDevices } from './resolve.ts';
-import { newRequestId } from './send.ts';
-import { waitForPeople } from './waiting.ts';
+import { type SentRequest, sendRequest } from './send.ts';
+import { type Waiting, waitForPeople } from './waiting.ts';
 
 /** POST /v1/put */
 export async function put(deps: DeskDeps, ask: Ask, wanted: PutAsk): Promise<void> {
-  const { state } = requireActive(deps.link.log.state, deps.machine);
+  const { state } = requireActive(deps.link.log, deps.machine, deps.now());
   const observation = await ask.observe();
+  const targets = writerDevices(state);
+  if (targets.length === 0) {
+    const next = 'an admin gives somebody the role writer';
+    throw new DaemonError('policy_forbids', 'E_ROLE', 'the organisation has no writer with a device, so nobody could countersign', { next });
+  }
   await ask.countAsk();
-  const value = valueOf(wanted);
-  let sealed: { readonly put: SecretPut; readonly blobs: readonly Uint8Array[] };
+  const lifeMs = lifeOf(wanted.timeoutS);
+  const waiting = waitForPeople({ lifeMs, clockMs: deps.bootMs, signal: ask.signal });
+  using _counted = deps.pending.add(waiting);
+  const requestId = newId<RequestId>(deps.random);
   try {
-    sealed = await sealProposal(deps, state, wanted, value);
+    const { sealed, proposal } = await prepare(deps, state, wanted, requestId);
+    const observed = signedObserved(observation, 0, deps.now());
+    using sent = await sendRequest(
+      deps,
+      { items: [], proposal, requestId, lease: once, observed, claimed: { agent: '', reason: '' }, lifeMs, targets },
+      waiting.answer,
+    );
+    await converse(deps, ask, { state, sealed: sealed.put, sent, targets, waiting });
   } catch (error) {
     throw explain(error);
-  } finally {
-    wipe(...(value.kind === 'value' ? [value.value] : value.fields.map((field) => field.value)));
   }
+}
 
-  const requestId = newRequestId(deps);
+interface Proposed {
+  readonly state: OrgState;
+  readonly sealed: SecretPut;
+  readonly sent: SentRequest;
+  readonly targets: readonly Device[];
+  readonly waiting: Waiting;
+}
+
+/** Seals the value for those whom policy gives, and leaves the proposal at the relay. */
+async function prepare(
+  deps: DeskDeps,
+  state: OrgState,
+  wanted: PutAsk,
+  requestId: RequestId,
+): Promise<{ readonly sealed: SealedSecret; readonly proposal: Proposal }> {
+  const value = valueOf(wanted);
+  const before = secretAt(state, wanted.path);
+  const input = {
+    secret: before?.id ?? newId<SecretId>(deps.random),
+    path: wanted.path,
+    ver: (before?.put.ver ?? 0) + 1,
+    prevVerEh: before?.putEh ?? zeroHash,
+    value,
+    description: wanted.description ?? before?.put.description ?? '',
+    proposedBy: deps.machine.machine,
+  };
+  const sealed = await sealSecret(state, input, deps.random).finally(() =>
+    wipe(...(value.kind === 'value' ? [value.value] : value.fields.map((field) => field.value))),
+  );
   const encoded = encode(secretPutCodec, sealed.put);
   const mk = deps.link.log.keys.get(state.mkEpoch);
   check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
   const record = await sealRecord({ org: state.org, stream: proposalStream(requestId) }, state.mkEpoch, mk, encoded, deps.random);
-  const lifeMs = lifeOf(wanted.timeoutS);
-  const waiting = waitForPeople({ lifeMs, monotonicMs: deps.monotonicMs, signal: ask.signal, log: deps.link.log });
-  const targets = writerDevices(state);
-  if (targets.length === 0) throw new DaemonError('policy_forbids', 'E_ROLE', 'the organisation has no writer with a device, so nobody could countersign', { next: 'an admin gives somebody the role writer' });
-  const blobs = await deps.link.client.putBlobs([...sealed.blobs, record]).catch((error: unknown) => {
-    throw explain(error);
-  });
-  const blob = blobs[blobs.length - 1];
+  const blob = (await deps.link.client.putBlobs([...sealed.blobs, record])).at(-1);
   check(blob !== undefined, 'E_BLOB_MISSING', 'the relay did not store the proposal');
-  using sent = await sendOrExplain(
-    deps,
-    { items: [], proposal: { blob, digest: proposalDigest(encoded), path: wanted.path }, requestId, lease: once, observed: signedObserved(observation, 0, deps.now()), claimed: { agent: '', reason: '' }, lifeMs, targets },
-    waiting,
-  );
-  const name = (member: string): string => state.members.get(member as never)?.name ?? 'somebody'; // any text may be looked up
-  ask.reply.event({
-    event: 'waiting', request_id: requestId, code: matchCode(sent.signed.rh), path: wanted.path, version: sealed.put.ver, approvers: [...new Set(targets.map(({ member }) => name(member)))],
-    expires_at: new Date(sent.request.expiresAt).toISOString(),
-  });
+  return { sealed, proposal: { blob, digest: proposalDigest(encoded), path: wanted.path } };
+}
 
-  const pending = { request: sent.request, rh: sent.signed.rh, epk: sent.epk, items: [], consumed: deps.store.isConsumed };
+/** Until a writer has stored it, denied it, or nobody did. */
+async function converse(deps: DeskDeps, ask: Ask, { state, sealed, sent, targets, waiting }: Proposed): Promise<void> {
+  const { request, signed, epk } = sent;
+  const pending: PendingRequest = { request, rh: signed.rh, epk, items: [], consumed: deps.store.isConsumed };
   const evidence: Evidence[] = [];
   let storedBy: string | undefined;
-  const nudge = new Uint8Array(0); // wakes the wait, is no answer
-  const unwatch = deps.link.log.onChange((after, entries) => {
-    storedBy ??= countersigner(after, entries, sealed.put);
+  const stop = deps.link.log.onChange((after, entries) => {
+    storedBy ??= countersigner(after, entries, sealed);
     if (storedBy !== undefined) waiting.answer(nudge);
+    else if (obstacle(after, sealed)) waiting.fail(obstacle(after, sealed));
   });
   try {
-    await waiting.until(async (answer) => {
-      if (storedBy !== undefined) return true;
-      await takeAnswer(deps, ask, pending, answer, name, evidence).catch((error: unknown) => {
-        if (error instanceof DaemonError) throw error;
-        deps.onProblem(error);
-      });
-      return false;
+    const approvers = [...new Set(targets.map(({ member }) => nameOf(state, member)))];
+    const expiresAt = new Date(request.expiresAt).toISOString();
+    ask.reply.event({
+      event: 'waiting',
+      request_id: request.requestId,
+      code: matchCode(signed.rh),
+      path: sealed.path,
+      version: sealed.ver,
+      approvers,
+      expires_at: expiresAt,
     });
-    await deps.receipts.write({ outcome: 'stored', requestId, rh: sent.signed.rh, request: sent.signed.bytes, evidence, note: wanted.path, tell: targets, consumes: true });
-    ask.reply.event({ event: 'stored', path: wanted.path, version: sealed.put.ver, by: storedBy ?? '' });
+    await waiting.until(async (answer) => {
+      if (storedBy === undefined) await takeAnswer(deps, ask, pending, answer, waiting, evidence);
+      return storedBy !== undefined;
+    });
+    await deps.receipts.write({
+      outcome: 'stored',
+      requestId: request.requestId,
+      rh: signed.rh,
+      request: signed.bytes,
+      evidence,
+      note: sealed.path,
+      tell: targets,
+      consumes: true,
+    });
+    ask.reply.event({ event: 'stored', path: sealed.path, version: sealed.ver, by: storedBy ?? '' });
     ask.reply.end();
     void deps.receipts.send();
   } catch (error) {
-    await recordEnd(deps, sent, evidence, targets, error);
-    throw explain(error);
+    if (!deps.store.isConsumed(request.requestId)) await recordEnd(deps.receipts, sent, evidence, targets, error).catch(deps.onProblem);
+    throw error;
   } finally {
-    unwatch();
+    stop();
   }
 }
 
-export function proposalStream(requestId: string): StreamId {
-  return hash('stream', ['proposal', requestId]) as string as StreamId; // a stream id is a hash with this use
+/** Wakes the wait, is no answer. */
+const nudge = new Uint8Array(0);
+
+// A wrong answer is a problem of its sender. A denial by any writer ends the proposal: they can put the secret themselves.
+async function takeAnswer(deps: DeskDeps, ask: Ask, pending: PendingRequest, sealed: Uint8Array, waiting: Waiting, evidence: Evidence[]): Promise<void> {
+  let taken;
+  try {
+    taken = await verifyNewest(pending, deps.link, sealed, deps.now);
+    check(hasRole(deps.link.log.requireState(), taken.answer.member, 'writer'), 'E_NOT_ELIGIBLE', 'this member does not write secrets');
+  } catch (error) {
+    waiting.refused(error);
+    return deps.onProblem(error);
+  }
+  const { decision, member, device, ts } = taken.answer;
+  const state = deps.link.log.requireState();
+  if (decision === 'shown')
+    ask.reply.event({ event: 'shown', member: nameOf(state, member), device: state.devices.get(device)?.name ?? 'a device', at: new Date(ts).toISOString() });
+  if (decision !== 'deny') return;
+  evidence.push(taken.evidence);
+  throw new DaemonError('denied', 'E_DENIED', `${nameOf(state, member)} did not countersign`, { next: 'talk to them; nothing was stored' });
 }
 
-function sealProposal(deps: DeskDeps, state: OrgState, wanted: PutAsk, value: SecretValue): ReturnType<typeof sealSecret> {
-  const before = secretAt(state, wanted.path);
-  return sealSecret(
-    state,
-    {
-      secret: before?.id ?? newId<SecretId>(deps.random), path: wanted.path, ver: (before?.put.ver ?? 0) + 1, prevVerEh: before?.putEh ?? zeroHash, value, description: wanted.description ?? before?.put.description ?? '',
-      proposedBy: deps.machine.machine,
-    },
-    deps.random,
-  );
+/** Why the log would not take this version any more. */
+function obstacle(state: OrgState, { path, secret, prevVerEh, policyEh, proposedBy }: SecretPut): ProtocolError | undefined {
+  if (state.frozen) return new ProtocolError('E_FROZEN', 'the organisation was frozen meanwhile');
+  if (proposedBy !== undefined && !activeMachine(state, proposedBy)) return new ProtocolError('E_MACHINE_REVOKED', 'this machine was revoked meanwhile');
+  if (policyFor(state, path)?.eh !== policyEh) return new ProtocolError('E_POLICY_CHANGED', 'the policy changed meanwhile');
+  const newest = secretAt(state, path);
+  const isNext = newest === undefined ? prevVerEh === zeroHash : newest.id === secret && newest.putEh === prevVerEh;
+  return isNext ? undefined : new ProtocolError('E_VERSION', 'somebody else stored a newer version meanwhile');
+}
+
+function countersigner(state: OrgState, entries: readonly Entry[], mine: SecretPut): string | undefined {
+  const entry = entries.find(({ type, body }) => type === 'secret.put' && body.keyCommitment === mine.keyCommitment && body.secret === mine.secret);
+  const device = entry?.signers[0] && state.devices.get(entry.signers[0].id as Device['device']); // the id of any signer may be looked up
+  return device && nameOf(state, device.member);
+}
+
+function nameOf(state: OrgState, member: Device['member']): string {
+  return state.members.get(member)?.name ?? 'a writer';
 }
 
 function valueOf(wanted: PutAsk): SecretValue {
@@ -114,17 +187,6 @@ function valueOf(wanted: PutAsk): SecretValue {
   return { kind: 'fields', fields: Object.entries(wanted.fields ?? {}).map(([name, text]) => ({ name, value: bytes(text) })) };
 }
 
-function countersigner(state: OrgState, entries: readonly Entry[], mine: SecretPut): string | undefined {
-  const entry = entries.find((candidate) => candidate.type === 'secret.put' && candidate.body.keyCommitment === mine.keyCommitment && candidate.body.secret === mine.secret);
-  const device = entry?.signers[0] && state.devices.get(entry.signers[0].id as never); // the id of any signer may be looked up
-  return device ? (state.members.get(device.member)?.name ?? 'a writer') : undefined;
-}
-
-async function takeAnswer(deps: DeskDeps, ask: Ask, pending: Parameters<typeof verifyAnswer>[2], sealed: Uint8Array, name: (member: string) => string, evidence: Evidence[]): Promise<void> {
-  const state = deps.link.log.requireState();
-  const { answer, evidence: proof } = await verifyAnswer(state, deps.link.log.history, pending, sealed, deps.now());
-  if (answer.decision === 'shown') ask.reply.event({ event: 'shown', member: name(answer.member), device: state.devices.get(answer.device)?.name ?? 'a device', at: new Date(answer.ts).toISOString() });
-  if (answer.decision !== 'deny') return;
-  evidence.push(proof);
-  throw new DaemonError('denied', 'E_DENIED', `${name(answer.member)} did not countersign`, { next: 'talk to them; nothing was stored' });
+export function proposalStream(requestId: string): StreamId {
+  return hash('stream', ['proposal', requestId]) as string as StreamId; // a stream id is a hash with this use
 }

@@ -1,29 +1,47 @@
 // The wait for people: answers one after another until enough, a deadline on the daemon's own clock, or the requester leaves (spec/09-release.md §wait).
-import type { OrgLog } from '../../relay-client/org-log.ts';
 import { DaemonError } from '../errors.ts';
+import { codeOf } from '../org/link.ts';
 
 export interface Waiting {
   /** One sealed answer has come. */
   readonly answer: (sealed: Uint8Array) => void;
-  /** Ends the wait: the log says that this request cannot be released any more. */
+  /** Ends the wait: the request cannot be granted any more. */
   readonly fail: (error: unknown) => void;
-  /** Until `take` says true. Throws expired, withdrawn, or what `take` throws. */
+  /** An answer that does not count; named where nothing better comes. */
+  readonly refused: (error: unknown) => void;
+  /** Throws withdrawn, or what `fail` was given. */
+  check(): void;
+  /** Until `take` says true. Throws expired, withdrawn, what `fail` was given, or what `take` throws. */
   until(take: (sealed: Uint8Array) => Promise<boolean>): Promise<void>;
 }
 
-export function waitForPeople({ lifeMs, monotonicMs, signal, log }: { readonly lifeMs: number; readonly monotonicMs: () => number; readonly signal: AbortSignal; readonly log: OrgLog }): Waiting {
-  const deadlineMs = monotonicMs() + lifeMs;
+/** Answers that wait at once: more are a flood. */
+const queueMax = 256;
+
+/** `clockMs` never goes back and runs on while the machine sleeps. */
+export function waitForPeople({ lifeMs, clockMs, signal }: { readonly lifeMs: number; readonly clockMs: () => number; readonly signal: AbortSignal }): Waiting {
+  const deadlineMs = clockMs() + lifeMs;
   const queue: Uint8Array[] = [];
-  let failure: unknown;
+  let failure: { readonly error: unknown } | undefined;
+  let refusal: string | undefined;
   let wake = (): void => undefined;
+
+  function check(): void {
+    if (signal.aborted) throw new DaemonError('withdrawn', 'E_WITHDRAWN', 'the program that asked went away');
+    if (failure) throw failure.error;
+  }
+
+  function expired(): DaemonError {
+    const why = refusal === undefined ? 'nobody decided in time' : `nobody decided in time; an answer was refused (${refusal})`;
+    const next = refusal === 'E_CLOCK' ? 'compare the clocks of this machine and of the devices' : 'ask again when somebody can look';
+    return new DaemonError('expired', queue.length > 0 ? 'E_EXPIRED' : 'E_NO_APPROVAL', why, { next: `${next}; a late approval of this one does nothing` });
+  }
 
   async function next(): Promise<Uint8Array> {
     for (;;) {
-      if (signal.aborted) throw new DaemonError('withdrawn', 'E_WITHDRAWN', 'the program that asked went away');
-      const leftMs = deadlineMs - monotonicMs();
-      if (failure !== undefined) throw failure;
-      if (leftMs <= 0) throw new DaemonError('expired', queue.length > 0 ? 'E_EXPIRED' : 'E_NO_APPROVAL', 'nobody decided in time', { next: 'ask again when somebody can look; a late approval of this one does nothing' });
-      if (log.halted) throw log.halted;
+      check();
+      const leftMs = deadlineMs - clockMs();
+      if (leftMs <= 0) throw expired();
       const first = queue.shift();
       if (first) return first;
       await pause(leftMs);
@@ -46,13 +64,15 @@ export function waitForPeople({ lifeMs, monotonicMs, signal, log }: { readonly l
 
   return {
     answer: (sealed) => {
-      queue.push(sealed);
+      if (queue.length < queueMax) queue.push(sealed);
       wake();
     },
     fail: (error) => {
-      failure = error;
+      failure ??= { error };
       wake();
     },
+    refused: (error) => void (refusal = codeOf(error)),
+    check,
     until: async (take) => {
       while (!(await take(await next())));
     },

@@ -8,6 +8,7 @@ import type { Random } from '../../protocol/random.ts';
 import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
 import { wipe } from '../../protocol/bytes.ts';
 import { DaemonError } from '../errors.ts';
+import { startOver } from './store.ts';
 
 interface KeyFile {
   readonly org: OrgId;
@@ -21,7 +22,15 @@ interface KeyFile {
   readonly mailboxSeed: Uint8Array;
 }
 const fileCodec: Codec<KeyFile> = record<KeyFile>({
-  org: [1, orgIdCodec], machine: [2, machineIdCodec], token: [3, tokenIdCodec], relay: [4, text(253, 1)], name: [5, text(128, 1)], sigScalar: [6, bytes(32)], sigPublic: [7, publicKeyCodec], kemSeed: [8, bytes(32)], mailboxSeed: [9, bytes(32)],
+  org: [1, orgIdCodec],
+  machine: [2, machineIdCodec],
+  token: [3, tokenIdCodec],
+  relay: [4, text(253, 1)],
+  name: [5, text(128, 1)],
+  sigScalar: [6, bytes(32)],
+  sigPublic: [7, publicKeyCodec],
+  kemSeed: [8, bytes(32)],
+  mailboxSeed: [9, bytes(32)],
 });
 
 export interface MachineIdentity {
@@ -41,13 +50,15 @@ export async function loadMachine(path: string, selfUid: number): Promise<Machin
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (!found) return undefined;
   if (!found.isFile() || found.uid !== selfUid || (found.mode & 0o077) !== 0) {
-    throw new DaemonError('error', 'E_STATE_PATH', 'the machine’s key file is a link, belongs to somebody else, or others can read it', { next: `if nobody tampered with it: chmod 600 ${path}; else revoke this machine in the console` });
+    throw new DaemonError('error', 'E_STATE_PATH', 'the machine’s key file is a link, belongs to somebody else, or others can read it', {
+      next: `if nobody tampered with it: chmod 600 ${path}; else revoke this machine in the console`,
+    });
   }
   const raw = readFileSync(path);
   try {
     return await identityOf(decode(fileCodec, new Uint8Array(raw), 4_096));
   } catch (cause) {
-    throw new DaemonError('error', 'E_STATE_CORRUPT', 'the machine’s key file is damaged', { cause, next: `move ${path} away, revoke this machine in the console, and enrol again: no secret is lost` });
+    throw new DaemonError('error', 'E_STATE_CORRUPT', 'the machine’s key file is damaged', { cause, next: startOver(path) });
   } finally {
     wipe(raw);
   }
@@ -55,13 +66,26 @@ export async function loadMachine(path: string, selfUid: number): Promise<Machin
 
 async function identityOf(file: KeyFile): Promise<MachineIdentity> {
   const { org, machine, token, relay, name, mailboxSeed } = file;
-  const identity = { org, machine, token, relay, name, mailboxSeed: mailboxSeed.slice(), sig: await importSigner(file.sigScalar, file.sigPublic.slice()), kem: await kemKeyFrom(file.kemSeed.slice()) };
+  const identity = {
+    org,
+    machine,
+    token,
+    relay,
+    name,
+    mailboxSeed: mailboxSeed.slice(),
+    sig: await importSigner(file.sigScalar, file.sigPublic.slice()),
+    kem: await kemKeyFrom(file.kemSeed.slice()),
+  };
   wipe(file.sigScalar, file.kemSeed);
   return identity;
 }
 
 /** Makes the keys and writes them durably before anything is told to anybody. */
-export async function createMachine(path: string, about: Pick<MachineIdentity, 'org' | 'machine' | 'token' | 'relay' | 'name'>, random: Random): Promise<MachineIdentity> {
+export async function createMachine(
+  path: string,
+  about: Pick<MachineIdentity, 'org' | 'machine' | 'token' | 'relay' | 'name'>,
+  random: Random,
+): Promise<MachineIdentity> {
   const { signer, privateKey } = await generateSigner(true);
   const file: KeyFile = { ...about, sigScalar: await exportPrivateKey(privateKey), sigPublic: signer.publicKey, kemSeed: random(32), mailboxSeed: random(32) };
   const encoded = encode(fileCodec, file);
@@ -83,6 +107,9 @@ function writeDurably(path: string, content: Uint8Array): void {
     fsyncSync(folder);
     closeSync(folder);
   } catch (cause) {
-    throw new DaemonError('error', 'E_PERSIST', 'the machine’s keys could not be written, so nothing was done: is the disk full?', { cause, next: 'free some space, then try again' });
+    throw new DaemonError('error', 'E_PERSIST', 'the machine’s keys could not be written, so nothing was done: is the disk full?', {
+      cause,
+      next: 'free some space, then try again',
+    });
   }
 }

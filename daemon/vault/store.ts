@@ -2,13 +2,21 @@
 // SQLite in WAL with full sync: what was written before an act is there after a crash.
 import { Database } from 'bun:sqlite';
 import { chmodSync } from 'node:fs';
-import type { Hash, RequestId } from '../../protocol/hash.ts';
-import type { LogStore, StoredEntry } from '../../relay-client/org-log.ts';
+import type { Hash, MachineId, RequestId } from '../../protocol/hash.ts';
+import type { LogStore, StoredEntry, StoredLog } from '../../relay-client/org-log.ts';
 import { DaemonError } from '../errors.ts';
 
-export interface StoredReceipt { readonly n: number; readonly hash: Hash; readonly bytes: Uint8Array }
+export interface StoredReceipt {
+  readonly n: number;
+  readonly hash: Hash;
+  readonly bytes: Uint8Array;
+}
 export interface DaemonStore extends Disposable {
   readonly log: LogStore;
+  /** The machine whose state this is; undefined before it enrolled. */
+  owner(): MachineId | undefined;
+  /** Begins the state of a new machine with the log that it verified. What an earlier machine left here goes: its counters are not this one's. */
+  adopt(machine: MachineId, log: StoredLog): void;
   /** Counts up for ever, durable before it is used. */
   nextCounter(): number;
   lastReceipt(): { readonly n: number; readonly hash: Hash } | undefined;
@@ -18,52 +26,67 @@ export interface DaemonStore extends Disposable {
   isConsumed(request: RequestId): boolean;
   unsentReceipts(): readonly StoredReceipt[];
   markSent(n: number): void;
-  mailCursor(): number;
-  setMailCursor(after: number): void;
+  /** Those after `n` count as unsent again: the relay has lost them. */
+  markUnsentAfter(n: number): void;
   /** Replicas of blobs that this machine may need while the relay is away or has lost them. */
   blob(hash: Hash): Uint8Array | undefined;
   addBlob(hash: Hash, bytes: Uint8Array): void;
+  /** Drops all but these. */
+  keepBlobs(hashes: ReadonlySet<Hash>): void;
 }
 
 const schemaVersion = 1;
 const schema = `
+  CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), machine TEXT NOT NULL) STRICT;
   CREATE TABLE entries (seq INTEGER PRIMARY KEY, eh TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, eh TEXT NOT NULL) STRICT;
   CREATE TABLE meta_keys (epoch INTEGER PRIMARY KEY, mk BLOB NOT NULL) STRICT;
   CREATE TABLE receipts (n INTEGER PRIMARY KEY, hash TEXT NOT NULL, bytes BLOB NOT NULL, sent INTEGER NOT NULL DEFAULT 0) STRICT;
   CREATE INDEX receipts_unsent ON receipts (n) WHERE sent = 0;
   CREATE TABLE consumed (request TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE blobs (hash TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE numbers (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-  CREATE TABLE cursor (one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, eh TEXT NOT NULL) STRICT;
+  CREATE TABLE counter (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL) STRICT;
   PRAGMA user_version = ${schemaVersion};`;
+const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter'];
 
 /** Opens or creates `path`, 0600. Throws E_STATE_CORRUPT, E_PERSIST. */
 export function openDaemonStore(path: string): DaemonStore {
   const db = openDatabase(path);
-  const write = <T>(act: () => T): T => {
+  const write: Guard = (act) => {
     try {
       return db.transaction(act).immediate();
     } catch (cause) {
-      throw cause instanceof DaemonError ? cause : new DaemonError('error', 'E_PERSIST', 'the state could not be written, so nothing was done: is the disk full?', { cause, next: 'free some space, then try again' });
+      throw notPersisted(cause);
     }
   };
-  const read = <T>(act: () => T): T => {
+  const read: Guard = (act) => {
     try {
       return act();
     } catch (cause) {
       throw corrupt(path, cause);
     }
   };
-  const number = (name: string): number => read(() => db.query<{ value: number }, [string]>('SELECT value FROM numbers WHERE name = ?').get(name)?.value ?? 0);
-  const setNumber = (name: string, value: number): void => void db.query('INSERT INTO numbers VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value').run(name, value);
+  const persistLog = createLogWriter(db);
 
   return {
-    log: createLogStore(db, read, write),
+    log: {
+      load: async () => read(() => loadLog(db)),
+      persist: async (entries, cursor, keys) => write(() => persistLog({ entries, cursor, keys })),
+    },
+    owner: () => read(() => db.query<{ machine: MachineId }, []>('SELECT machine FROM owner').get()?.machine),
+    adopt: (machine, log) =>
+      write(() => {
+        for (const table of tables) db.exec(`DELETE FROM ${table}`);
+        db.query('INSERT INTO owner VALUES (1, ?)').run(machine);
+        persistLog(log);
+      }),
     nextCounter: () =>
       write(() => {
-        const next = number('counter') + 1;
-        setNumber('counter', next);
-        return next;
+        const next = db
+          .query<{ value: number }, []>('INSERT INTO counter VALUES (1, 1) ON CONFLICT (one) DO UPDATE SET value = value + 1 RETURNING value')
+          .get();
+        if (!next) throw new Error('the counter was not counted');
+        return next.value;
       }),
     lastReceipt: () => read(() => db.query<{ n: number; hash: Hash }, []>('SELECT n, hash FROM receipts ORDER BY n DESC LIMIT 1').get() ?? undefined),
     receiptHash: (n) => read(() => db.query<{ hash: Hash }, [number]>('SELECT hash FROM receipts WHERE n = ?').get(n)?.hash),
@@ -75,55 +98,64 @@ export function openDaemonStore(path: string): DaemonStore {
     isConsumed: (request) => read(() => db.query('SELECT 1 FROM consumed WHERE request = ?').get(request) !== null),
     unsentReceipts: () => read(() => db.query<StoredReceipt, []>('SELECT n, hash, bytes FROM receipts WHERE sent = 0 ORDER BY n LIMIT 100').all()),
     markSent: (n) => write(() => void db.query('UPDATE receipts SET sent = 1 WHERE n = ?').run(n)),
-    mailCursor: () => number('mail'),
-    setMailCursor: (after) => write(() => setNumber('mail', after)),
+    markUnsentAfter: (n) => write(() => void db.query('UPDATE receipts SET sent = 0 WHERE n > ?').run(n)),
     blob: (hash) => read(() => db.query<{ bytes: Uint8Array }, [string]>('SELECT bytes FROM blobs WHERE hash = ?').get(hash)?.bytes),
     addBlob: (hash, bytes) => write(() => void db.query('INSERT OR IGNORE INTO blobs VALUES (?, ?)').run(hash, bytes)),
+    keepBlobs: (hashes) =>
+      write(() => {
+        for (const { hash } of db.query<{ hash: Hash }, []>('SELECT hash FROM blobs').all())
+          if (!hashes.has(hash)) db.query('DELETE FROM blobs WHERE hash = ?').run(hash);
+      }),
     [Symbol.dispose]: () => db.close(),
   };
 }
 
 type Guard = <T>(act: () => T) => T;
 
-function createLogStore(db: Database, read: Guard, write: Guard): LogStore {
-  return {
-    load: async () =>
-      read(() => {
-        const cursor = db.query<{ seq: number; eh: Hash }, []>('SELECT seq, eh FROM cursor').get();
-        const keys = new Map(db.query<{ epoch: number; mk: Uint8Array }, []>('SELECT epoch, mk FROM meta_keys').all().map(({ epoch, mk }) => [epoch, mk]));
-        if (!cursor) return keys.size > 0 ? { entries: [], cursor: { seq: -1, eh: '00'.repeat(32) as Hash }, keys } : undefined; // before the first entry the place is zeros
-        return { entries: db.query<StoredEntry, []>('SELECT seq, eh, bytes FROM entries ORDER BY seq').all(), cursor, keys };
-      }),
-    persist: async (entries, cursor, keys) =>
-      write(() => {
-        const insert = db.query('INSERT INTO entries VALUES (?, ?, ?)');
-        for (const { seq, eh, bytes } of entries) insert.run(seq, eh, bytes);
-        for (const [epoch, mk] of keys) db.query('INSERT OR IGNORE INTO meta_keys VALUES (?, ?)').run(epoch, mk);
-        if (cursor.seq >= 0) db.query('INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, eh = excluded.eh').run(cursor.seq, cursor.eh);
-      }),
+function loadLog(db: Database): StoredLog | undefined {
+  const cursor = db.query<{ seq: number; eh: Hash }, []>('SELECT seq, eh FROM cursor').get();
+  if (!cursor) return undefined;
+  const entries = db.query<StoredEntry, []>('SELECT seq, eh, bytes FROM entries ORDER BY seq').all();
+  const keys = db.query<{ epoch: number; mk: Uint8Array }, []>('SELECT epoch, mk FROM meta_keys').all();
+  return { entries, cursor, keys: new Map(keys.map(({ epoch, mk }) => [epoch, mk])) };
+}
+
+function createLogWriter(db: Database): (log: StoredLog) => void {
+  const entry = db.query('INSERT INTO entries VALUES (?, ?, ?)');
+  const key = db.query('INSERT OR IGNORE INTO meta_keys VALUES (?, ?)');
+  const place = db.query('INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, eh = excluded.eh');
+  return ({ entries, cursor, keys }) => {
+    for (const { seq, eh, bytes } of entries) entry.run(seq, eh, bytes);
+    for (const [epoch, mk] of keys) key.run(epoch, mk);
+    place.run(cursor.seq, cursor.eh);
   };
 }
 
 function openDatabase(path: string): Database {
-  let db: Database;
+  let db: Database | undefined;
   try {
     db = new Database(path, { create: true, strict: true });
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA trusted_schema = OFF;');
     chmodSync(path, 0o600);
-  } catch (cause) {
-    throw isFull(cause) ? new DaemonError('error', 'E_PERSIST', 'the state could not be opened for writing', { cause, next: 'free some space, or check who owns the folder' }) : corrupt(path, cause);
-  }
-  try {
     const { user_version: version } = db.query<{ user_version: number }, []>('PRAGMA user_version').get() ?? { user_version: 0 };
     if (version > schemaVersion) throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state was written by a newer version', { next: 'update Stillvault' });
-    if (version === 0) db.transaction(() => db.exec(schema)).immediate();
+    if (version === 0) createSchema(db);
     const check = db.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get();
-    if (check?.quick_check !== 'ok') throw corrupt(path, new Error(check?.quick_check));
+    if (check?.quick_check !== 'ok') throw new Error(check?.quick_check);
     return db;
   } catch (cause) {
-    db.close();
-    throw cause instanceof DaemonError ? cause : isFull(cause) ? new DaemonError('error', 'E_PERSIST', 'the state could not be written', { cause, next: 'free some space' }) : corrupt(path, cause);
+    db?.close();
+    throw isFull(cause) ? notPersisted(cause) : cause instanceof DaemonError ? cause : corrupt(path, cause);
   }
+}
+
+function createSchema(db: Database): void {
+  db.transaction(() => db.exec(schema)).immediate();
+}
+
+function notPersisted(cause: unknown): DaemonError {
+  const what = 'the state could not be written, so nothing was done: is the disk full?';
+  return cause instanceof DaemonError ? cause : new DaemonError('error', 'E_PERSIST', what, { cause, next: 'free some space, then try again' });
 }
 
 function isFull(cause: unknown): boolean {
@@ -132,8 +164,10 @@ function isFull(cause: unknown): boolean {
 }
 
 function corrupt(path: string, cause: unknown): DaemonError {
-  return new DaemonError('error', 'E_STATE_CORRUPT', 'the state file is damaged; nothing in it was changed', {
-    cause,
-    next: `move ${path} away and enrol this machine again: no secret is lost, an admin revokes the old machine`,
-  });
+  return new DaemonError('error', 'E_STATE_CORRUPT', 'the state of this machine is damaged; nothing in it was changed', { cause, next: startOver(path) });
+}
+
+/** The way out where keys or state of a machine are gone. `path` lies in its state folder. */
+export function startOver(path: string): string {
+  return `move the folder of ${path} away, revoke this machine in the console and enrol again: no secret is lost`;
 }

@@ -1,0 +1,33 @@
+// The machine's own copies of sealed blobs: a relay that loses or changes them cannot stop a release (spec/09-release.md §replicas).
+import type { Hash } from '../../protocol/hash.ts';
+import type { OrgState } from '../../protocol/org-log/state.ts';
+import type { MachineIdentity } from '../vault/machine-key.ts';
+import type { DaemonStore } from '../vault/store.ts';
+import type { OrgLink } from './link.ts';
+
+/** Fetches body and own wrap of every secret that this machine holds a half of, and drops what no secret names any more. */
+export async function keepReplicas(
+  { machine, link, store }: { readonly machine: MachineIdentity; readonly link: Pick<OrgLink, 'client'>; readonly store: DaemonStore },
+  state: OrgState,
+): Promise<void> {
+  const wanted = new Set<Hash>();
+  for (const { retired, wraps, put } of state.secrets.values()) {
+    const own = wraps.find(({ recipient }) => recipient === machine.machine);
+    if (!retired && own) wanted.add(put.body).add(own.wrap);
+  }
+  await fetchBlobs(link, store, [...wanted]);
+  store.keepBlobs(wanted);
+}
+
+/** Blobs that the log names, from the machine's own copy or the relay. Throws RelayClientError. */
+export async function fetchBlobs(link: Pick<OrgLink, 'client'>, store: DaemonStore, hashes: readonly Hash[]): Promise<readonly Uint8Array[]> {
+  const found = new Map(hashes.map((hash) => [hash, store.blob(hash)]));
+  const missing = hashes.filter((hash) => found.get(hash) === undefined);
+  const fetched = missing.length > 0 ? await link.client.getBlobs(missing) : [];
+  for (const [index, hash] of missing.entries()) {
+    const bytes = fetched[index] ?? new Uint8Array(0);
+    store.addBlob(hash, bytes);
+    found.set(hash, bytes);
+  }
+  return hashes.map((hash) => found.get(hash) ?? new Uint8Array(0));
+}

@@ -1,0 +1,12 @@
+// Proof that the relay showed two histories: both signed entries, kept beside the state (spec/05-org-log.md §fork).
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { encodeItem } from '../../protocol/codec.ts';
+import type { ForkError } from '../../relay-client/judge.ts';
+
+/** `fork.cbor`: a CBOR array of the two signed entries, ours first. The first proof stays. */
+export function keepFork(stateDir: string, { ours, theirs }: ForkError): string {
+  const path = join(stateDir, 'fork.cbor');
+  if (!existsSync(path)) writeFileSync(path, encodeItem([ours, theirs]), { mode: 0o600, flag: 'wx' });
+  return path;
+}
