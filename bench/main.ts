@@ -1,0 +1,45 @@
+// `npm run bench`: every figure that the project states, measured in this tree, in one run, paired where there is a peer.
+//   npm run bench                 all figures as text
+//   npm run bench -- --json       as one JSON object on standard output
+//   npm run bench -- --only get   one of: get, read, release, relay, console
+import { existsSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { consoleFigures } from './console.ts';
+import { getCommand } from './get-command.ts';
+import { leasedRead } from './leased-read.ts';
+import { machineNoise } from './measure.ts';
+import { releaseLegs } from './release-legs.ts';
+import { idleConnections, wholeLoops } from './relay-load.ts';
+import { createBenchWorld } from './world.ts';
+
+const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+const figures: Record<string, unknown> = {};
+
+async function measure(name: string, what: string, act: () => Promise<unknown>): Promise<void> {
+  if (values.only !== undefined && values.only !== name) return;
+  say(`measuring: ${what}`);
+  figures[name] = await act();
+}
+
+if (!existsSync(join(import.meta.dir, '..', 'dist', 'stillvault'))) {
+  say('building dist/stillvault first');
+  await Bun.spawn([process.execPath, join(import.meta.dir, '..', 'tools', 'build.ts')], { stdout: 'ignore', stderr: 'inherit' }).exited;
+}
+const before = await machineNoise();
+await measure('get', 'leased `stillvault get` against `pass show`, whole processes', () => getCommand());
+await measure('read', 'leased read over a kept connection against a bare echo (µs per call)', async () => {
+  await using world = await createBenchWorld();
+  return leasedRead(world);
+});
+await measure('release', 'release without the human, each leg (ms)', async () => {
+  await using world = await createBenchWorld();
+  return releaseLegs(world);
+});
+await measure('relay', 'relay: 5,000 idle connections, then whole loops with full sync', async () => ({ idle: await idleConnections(), loops: await wholeLoops() }));
+await measure('console', 'console in a real browser', () => consoleFigures());
+const report = { machine: { cpus: cpus().length, model: cpus()[0]?.model, bun: Bun.version, noise_ms: { before, after: await machineNoise() } }, ...figures };
+process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : `${Bun.inspect(report, { depth: 6, colors: false })}\n`);
+process.exit(0);
