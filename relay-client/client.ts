@@ -4,9 +4,42 @@ import type { Codec } from '../protocol/codec.ts';
 import type { Signer } from '../protocol/keys.ts';
 import type { Random } from '../protocol/random.ts';
 import {
-  type Grade, type Hash, type KeyId, type Mail, type MailPage, type MailRead, type OrgId, type RelayCode, type Session, type SessionOpen, type StreamHead, type StreamId, type StreamPage, type StreamRecord,
-  blobHash, blobNamesCodec, blobPutCodec, blobsCodec, decode, encode, keyRegisterCodec, keyRevokeCodec, limits, mailPageCodec, mailPostCodec, mailPostedCodec, mailReadCodec, paths, relayFailureCodec, sessionCodec,
-  sessionOpenCodec, sessionStatement, streamHeadCodec, streamPageCodec, streamReadCodec, streamRecordCodec,
+  type Grade,
+  type Hash,
+  type KeyId,
+  type Mail,
+  type MailPage,
+  type MailRead,
+  type OrgId,
+  type RelayCode,
+  type Session,
+  type SessionOpen,
+  type StreamHead,
+  type StreamId,
+  type StreamPage,
+  type StreamRecord,
+  blobHash,
+  blobNamesCodec,
+  blobPutCodec,
+  blobsCodec,
+  decode,
+  encode,
+  keyRegisterCodec,
+  keyRevokeCodec,
+  limits,
+  mailPageCodec,
+  mailPostCodec,
+  mailPostedCodec,
+  mailReadCodec,
+  paths,
+  relayFailureCodec,
+  sessionCodec,
+  sessionOpenCodec,
+  sessionStatement,
+  streamHeadCodec,
+  streamPageCodec,
+  streamReadCodec,
+  streamRecordCodec,
 } from '../protocol/wire.ts';
 
 export type RelayClientCode = RelayCode | 'E_RELAY_AWAY' | 'E_RELAY_ANSWER' | 'E_BLOB_MISSING';
@@ -26,7 +59,10 @@ export class RelayClientError extends Error {
 }
 
 /** The part of fetch that is used. */
-export type Fetch = (url: string, init: { readonly method: string; readonly headers: Record<string, string>; readonly body: Uint8Array; readonly signal: AbortSignal }) => Promise<FetchAnswer>;
+export type Fetch = (
+  url: string,
+  init: { readonly method: string; readonly headers: Record<string, string>; readonly body: Uint8Array; readonly signal: AbortSignal },
+) => Promise<FetchAnswer>;
 export interface FetchAnswer {
   readonly status: number;
   /** Read piece by piece where there is one, so that an endless answer ends. */
@@ -67,7 +103,15 @@ export function createRelayClient(deps: RelayClientDeps): RelayClient {
   let current: Promise<Session> | undefined;
 
   async function open(signUp: boolean, signUpToken?: string): Promise<Session> {
-    const unsigned = { org: deps.org, publicKey: deps.signer.publicKey, audience, ts: deps.now(), nonce: deps.random(16), ...(signUp ? { signUp: true } : {}), ...(signUpToken === undefined ? {} : { signUpToken }) };
+    const unsigned = {
+      org: deps.org,
+      publicKey: deps.signer.publicKey,
+      audience,
+      ts: deps.now(),
+      nonce: deps.random(16),
+      ...(signUp ? { signUp: true } : {}),
+      ...(signUpToken === undefined ? {} : { signUpToken }),
+    };
     const message: SessionOpen = { ...unsigned, signature: await deps.signer.sign(sessionStatement(unsigned)) };
     return decodeAnswer(sessionCodec, await send(paths.session, encode(sessionOpenCodec, message)));
   }
@@ -142,7 +186,8 @@ export function createRelayClient(deps: RelayClientDeps): RelayClient {
       current = open(true, token);
       await current;
     },
-    registerKey: (publicKey, grade, expiresAt) => command(paths.keys, keyRegisterCodec, { publicKey, grade, ...(expiresAt === undefined ? {} : { expiresAt }) }),
+    registerKey: (publicKey, grade, expiresAt) =>
+      command(paths.keys, keyRegisterCodec, { publicKey, grade, ...(expiresAt === undefined ? {} : { expiresAt }) }),
     revokeKey: (keyId) => command(paths.keysRevoke, keyRevokeCodec, { keyId }),
     append: (record) => call(paths.append, streamRecordCodec, record, streamHeadCodec),
     read: (stream, from, limit = 200) => call(paths.read, streamReadCodec, { stream, from, limit }, streamPageCodec),

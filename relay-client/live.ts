@@ -12,7 +12,11 @@ export interface SocketLike {
   close(): void;
 }
 /** With `after`, mail with a greater id is sent again first: nothing falls between two subscriptions. */
-export interface Subscription { readonly mailboxes: readonly MailboxId[]; readonly streams: readonly StreamId[]; readonly after?: number }
+export interface Subscription {
+  readonly mailboxes: readonly MailboxId[];
+  readonly streams: readonly StreamId[];
+  readonly after?: number;
+}
 export interface LiveDeps {
   readonly client: RelayClient;
   readonly openSocket: (url: string) => SocketLike;
