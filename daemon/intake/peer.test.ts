@@ -82,7 +82,7 @@ test.skipIf(libc() === undefined)('a peer that hands its connection to a child a
   expect(await run([process.execPath, '-e', parent])).toContain('E_PEER_PIDFD');
 });
 
-test.skipIf(noNamespaces !== '')(`a daemon in its own process namespace refuses a peer outside: E_PEER_NS ${noNamespaces}`, async () => {
+test.skipIf(noNamespaces !== '')(`INV-LOCAL-NS a daemon in its own process namespace refuses a peer outside: E_PEER_NS ${noNamespaces}`, async () => {
   using folder = createFolder();
   const socketPath = join(folder.path, 'run', 'daemon.sock');
   const daemon = `
