@@ -179,7 +179,7 @@ describe.skipIf(os === undefined)('two processes are never mixed', () => {
 
 describe.skipIf(os === undefined)('who may use a lease of a process', () => {
   test('INV-LOCAL-TREE itself and what it started; not what left its tree, and not its parent', async () => {
-    const shell = await startShell(`sleep 60 & echo "done $!"; setsid sh -c 'sleep 60 & echo $!' > /dev/null; wait`);
+    const shell = await startShell('sleep 5 & echo done; wait');
     const anchor = await identify(shell.pid);
     await shell.go();
     const child = Number((await Bun.file(`/proc/${shell.pid}/task/${shell.pid}/children`).text()).split(' ')[0]);
@@ -193,7 +193,7 @@ describe.skipIf(os === undefined)('who may use a lease of a process', () => {
     using folder = createFolder();
     const note = join(folder.path, 'pid');
     const shell = await startShell(
-      `(setsid sh -c 'echo $$ > ${note}.tmp; mv ${note}.tmp ${note}; sleep 60' &) ; while [ ! -s ${note} ]; do sleep 0.01; done; echo done; read y`,
+      `(setsid sh -c 'echo $$ > ${note}.tmp; mv ${note}.tmp ${note}; exec sleep 5' &) ; while [ ! -s ${note} ]; do sleep 0.01; done; echo done; read y`,
     );
     const anchor = await identify(shell.pid);
     await shell.go();
