@@ -69,7 +69,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   let keys: MetaKeys = new Map(stored?.keys);
   let halted: ProtocolError | undefined;
   let leftOut: ProtocolError | undefined;
-  let syncing: Promise<OrgState> | undefined;
+  let nextSync: Promise<OrgState> | undefined;
   const listeners = new Set<(state: OrgState, entries: readonly Entry[]) => void>();
   const judging: JudgeDeps = {
     org: deps.org,
@@ -242,7 +242,12 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     history: (seq) => entries[seq]?.eh,
     entries: () => entries,
     addKey: (epoch, mk) => void (keys = new Map(keys).set(epoch, mk)),
-    sync: () => (syncing ??= exclusive(syncOnce).finally(() => (syncing = undefined))),
+    // One that has begun may have missed what the caller knows of: those who come meanwhile share the next.
+    sync: () =>
+      (nextSync ??= exclusive(() => {
+        nextSync = undefined;
+        return syncOnce();
+      })),
     append: (bytes, rotation) => exclusive(() => append(bytes, rotation)),
     onChange: (listener) => {
       listeners.add(listener);
