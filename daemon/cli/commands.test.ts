@@ -109,6 +109,18 @@ waiting for a wrap  ben's laptop
     expect(lastJson(await run(['log', '--json'], daemon))).toMatchObject({ seq: 0, type: 'secret.put' });
     for (const words of [['shw'], ['show', 'x'], ['show', '--from', 'x']]) expect((await run(['log', ...words], daemon)).code).toBe(2);
   });
+  test('log: all pages', async () => {
+    const line = (seq: number): object => ({ seq, at: '2026-11-23T11:00:00.000Z', type: 't', by: [], what: '', eh: '' });
+    await using daemon = await startStubDaemon({
+      'GET /v1/log': (ask) => {
+        const from = Number(ask.query.get('from'));
+        ask.json(Array.from({ length: Math.min(1_000, 2_003 - from) }, (_, at) => line(from + at)));
+      },
+    });
+    const { out } = await run(['log', '--json'], daemon);
+    expect(out.trimEnd().split('\n')).toHaveLength(2_003);
+    expect(lastJson({ out })).toMatchObject({ seq: 2_002 });
+  });
   test('org', async () => {
     await using daemon = await startStubDaemon(answers);
     expect((await run(['org', 'show'], daemon)).out).toStartWith('name    Acme\nid      abab');
@@ -256,6 +268,7 @@ describe('the list of commands', () => {
     });
     expect((await run(['help', 'qqq'])).code).toBe(2);
     expect((await run(['__proto__'])).code).toBe(2);
+    expect(await run(['--jsn'])).toMatchObject({ code: 2, out: '', err: 'stillvault: unknown option --jsn: did you mean --json?\n  next: stillvault help\n' });
   });
   test('colours only where they help', async () => {
     const coloured = await onTerminal(['lgo']);

@@ -14,7 +14,10 @@ export async function dispatch(words: readonly string[], world: World): Promise<
   let output = outputFor(world, rest, undefined);
   let command: Command | undefined;
   try {
-    if (verb === undefined) return await showHelp(world, undefined);
+    if (verb === undefined) {
+      parseArguments(rest, {});
+      return await showHelp(world, undefined);
+    }
     const listed = Object.hasOwn(catalogue, verb) ? catalogue[verb] : undefined;
     if (listed === undefined) throw await unknownCommand(verb);
     ({ command } = await listed.load());
@@ -24,9 +27,7 @@ export async function dispatch(words: readonly string[], world: World): Promise<
     return await command.run({ args, world, output, client: () => createClient({ env: clientEnvironment(world.env) }) });
   } catch (error) {
     const failure = toStillvaultError(error);
-    output.failure(
-      verb !== undefined && failure.code === 'usage' && failure.next === undefined ? withHelp(failure, command === undefined ? undefined : verb) : failure,
-    );
+    output.failure(failure.code === 'usage' && failure.next === undefined ? withHelp(failure, command === undefined ? undefined : verb) : failure);
     return failure instanceof Interrupted ? failure.exitCode : (command?.failureExit ?? exitCodeOf(failure));
   }
 }

@@ -120,6 +120,21 @@ describe('while people decide', () => {
     expect(screen).toContain('\r\x1b[2Kapproved by ben · once');
   });
 
+  test('a daemon that takes its time: said at once on a terminal, and Ctrl-C works', async () => {
+    const withdrawn = Promise.withResolvers<void>();
+    await using daemon = await startStubDaemon({
+      'POST /v1/release': async (ask) => {
+        await ask.gone;
+        withdrawn.resolve();
+      },
+    });
+    const { code, screen } = await onTerminal(['get', 'a', '--reveal'], daemon, [['asking · Ctrl-C withdraws', '\x03']]);
+    await withdrawn.promise;
+    expect(code).toBe(130);
+    expect(screen).toContain('stillvault:');
+    expect(screen).toContain('withdrawn');
+  });
+
   test('-q: nothing but the value', async () => {
     await using daemon = await startStubDaemon(approving);
     expect(await run(['get', '-q', 'prod/db-primary'], daemon)).toMatchObject({ code: 0, out: value, err: '' });
@@ -138,7 +153,7 @@ describe('while people decide', () => {
     const { code, err } = await run(['get', 'prod/root'], daemon);
     expect(code).toBe(10);
     expect(err).toMatch(/^waiting for 2 of ben, ada, eve · prod\/root · code 47/);
-    expect(err).toContain('ada approved, 1 of 2\neve denied\nstillvault: eve denied prod/root\n  next: ask eve\n');
+    expect(err).toContain('ada approved, 1 of 2\nstillvault: eve denied prod/root\n  next: ask eve\n');
   });
 
   test('names of others cannot move the cursor', async () => {

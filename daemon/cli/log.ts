@@ -1,8 +1,12 @@
 // `stillvault log`: the org log for reading, and its verification from the first entry (spec/10-local-api.md §calls).
-import { parseCount } from './terminal/text.ts';
+import type { LogLine } from '../../protocol/local-api.ts';
+import type { Client } from '../../sdk/client.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Command } from './terminal/command.ts';
-import { dateTime, printable, table } from './terminal/text.ts';
+import { dateTime, parseCount, printable, table } from './terminal/text.ts';
+
+/** As many as the daemon gives at once. */
+const pageLines = 1_000;
 
 export const command: Command = {
   usage: ['log show [--from N]', 'log verify'],
@@ -25,7 +29,7 @@ export const command: Command = {
       return 0;
     }
     const from = args.text('from');
-    const lines = await client().log(from === undefined || from === '0' ? 0 : parseCount(from, 'from', 1e9));
+    const lines = await readFrom(client(), from === undefined || from === '0' ? 0 : parseCount(from, 'from', 1e9));
     if (output.json) for (const line of lines) output.jsonLine(line);
     else
       output.data(
@@ -34,3 +38,12 @@ export const command: Command = {
     return 0;
   },
 };
+
+async function readFrom(daemon: Client, first: number): Promise<readonly LogLine[]> {
+  const lines: LogLine[] = [];
+  for (;;) {
+    const page = await daemon.log(first + lines.length);
+    lines.push(...page);
+    if (page.length < pageLines) return lines;
+  }
+}

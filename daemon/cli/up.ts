@@ -1,10 +1,10 @@
 // `stillvault up`: relay, daemon and console for one person, in one process (spec/11-enrolment.md §first-device).
+import { resolve } from 'node:path';
 import { usage } from './terminal/arguments.ts';
 import type { Command } from './terminal/command.ts';
 import { dataFolder, socketToServe } from './terminal/places.ts';
 import { untilSignal } from './terminal/service.ts';
 import { parsePort, printable } from './terminal/text.ts';
-import { startAll } from './up/start.ts';
 import { tellProgress } from './up/progress.ts';
 
 export const command: Command = {
@@ -22,9 +22,12 @@ export const command: Command = {
   async run({ args, world, output }) {
     if (args.operands.length > 0) throw usage(`unknown: up ${args.operands.map(printable).join(' ')}`);
     const [data, port, relayPort] = [args.text('data'), args.text('port'), args.text('relay-port')];
+    const folder = resolve(dataFolder(world.env, data));
+    output.note(`Starting Stillvault, with its data in ${printable(folder)}`);
+    const { startAll } = await import('./up/start.ts');
     const all = await startAll(world, {
-      data: dataFolder(world.env, data),
-      socketPath: socketToServe(world.env, data),
+      data: folder,
+      socketPath: socketToServe(world.env, data === undefined ? undefined : folder),
       consolePort: port === undefined ? undefined : parsePort(port, 'port'),
       relayPort: relayPort === undefined ? undefined : parsePort(relayPort, 'relay-port'),
     });

@@ -33,7 +33,7 @@ export function createOutput(world: World, { json, quiet, noColor, noInput, json
   return {
     json,
     quiet,
-    noInput: noInput || json,
+    noInput,
     data: (data) => world.write(1, data),
     jsonLine,
     note: (line) => {

@@ -15,9 +15,7 @@ export async function awaitPeople<T>(
   const withdrawal = new AbortController();
   const line = createWaitingLine(world, output);
   using _signals = world.onSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => {
-    withdrawal.abort(
-      new Interrupted(signal, line.asked ? 'withdrawn: nobody is asked any more, and a late approval releases nothing' : 'interrupted: nobody was asked'),
-    );
+    withdrawal.abort(new Interrupted(signal, line.asked ? 'withdrawn: nobody is asked any more, and a late approval releases nothing' : 'withdrawn'));
   });
   try {
     return await work({ signal: withdrawal.signal, onProgress: line.show });
@@ -32,12 +30,24 @@ interface WaitingLine {
   end(): void;
 }
 
+/** Within 100 ms a person sees that something happens, even where the relay is slow. */
+const patienceMs = 70;
+
 function createWaitingLine(world: World, output: Output): WaitingLine {
   let current: WaitingEvent | undefined;
   let approved: readonly string[] = [];
   let timer: ReturnType<typeof setInterval> | undefined;
   let drawn = false;
-  const live = !output.json && !output.quiet && world.env['TERM'] !== 'dumb' && world.isTerminal(2);
+  let known: boolean | undefined;
+  // Looked up when first needed: a leased read ends before that.
+  const live = (): boolean => (known ??= !output.json && !output.quiet && world.env['TERM'] !== 'dumb' && world.isTerminal(2));
+  const put = (text: string): void => {
+    world.write(2, `\r\x1b[2K${fit(text, world.columns() - 1)}`);
+    drawn = true;
+  };
+  const patience = setTimeout(() => {
+    if (current === undefined && live()) put('asking · Ctrl-C withdraws');
+  }, patienceMs);
 
   const erase = (): void => {
     if (drawn) world.write(2, '\r\x1b[2K');
@@ -46,14 +56,13 @@ function createWaitingLine(world: World, output: Output): WaitingLine {
   const draw = (): void => {
     if (current === undefined) return;
     const text = waitingText(current, approved, world.now());
-    if (!live) return output.note(text);
-    world.write(2, `\r\x1b[2K${fit(text, world.columns() - 1)}`);
-    drawn = true;
+    if (live()) put(text);
+    else output.note(text);
   };
   const tell = (text: string): void => {
     erase();
     output.note(text);
-    if (live) draw();
+    if (live()) draw();
   };
 
   return {
@@ -66,7 +75,7 @@ function createWaitingLine(world: World, output: Output): WaitingLine {
         case 'waiting':
           current = event;
           draw();
-          if (live) timer ??= setInterval(draw, 1_000);
+          if (live()) timer ??= setInterval(draw, 1_000);
           return;
         case 'shown':
           return tell(`shown on ${deviceText(event)} ${clockTime(event.at)}`);
@@ -75,10 +84,11 @@ function createWaitingLine(world: World, output: Output): WaitingLine {
           if (event.have < event.needed) tell(`${printable(event.member)} approved, ${event.have} of ${event.needed}`);
           return;
         case 'denied':
-          return tell(`${printable(event.member)} denied`);
+          return event.final ? undefined : tell(`${printable(event.member)} denied`); // the failure that ends it says the rest
       }
     },
     end() {
+      clearTimeout(patience);
       clearInterval(timer);
       erase();
     },
@@ -112,6 +122,7 @@ export function pathsText([first = '', ...others]: readonly string[]): string {
 /** A line that wraps cannot be redrawn in place: the hint goes first, then the end of the path. Code and time stay. */
 function fit(text: string, width: number): string {
   if (Bun.stringWidth(text) <= width) return text;
+  if (!text.includes(' · code ')) return cut(text, width);
   const [who = '', paths = '', ...rest] = text.split(' · ').slice(0, -1);
   const without = (kept: readonly string[]): string => kept.join(' · ');
   const full = without([who, paths, ...rest]);

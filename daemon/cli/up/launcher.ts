@@ -10,7 +10,8 @@ export function writeLauncher(data: string, socketPath: string): string {
   const text = `#!/bin/sh
 # Written by stillvault up at each start.
 [ -n "\${STILLVAULT_SOCKET:-}" ] || STILLVAULT_SOCKET=${quoted(socketPath)}
-export STILLVAULT_SOCKET
+[ -n "\${STILLVAULT_HOME:-}" ] || STILLVAULT_HOME=${quoted(data)}
+export STILLVAULT_SOCKET STILLVAULT_HOME
 exec ${program.map(quoted).join(' ')} "$@"
 `;
   writeFileSync(`${folder}/stillvault.new`, text, { mode: 0o700 });

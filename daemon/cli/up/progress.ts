@@ -11,7 +11,7 @@ export function tellProgress(up: Up, output: Output): Disposable {
   const address = first.state === 'not_enrolled' ? up.setup : up.console;
   if (output.json)
     output.jsonLine({ event: 'started', console: address, relay: up.relay, data: up.data, socket: up.socketPath, bin: up.bin, state: first.state });
-  output.note(`Stillvault is running: relay ${up.relay}, data in ${printable(up.data)}. Ctrl-C stops it.`);
+  output.note(`Running, with the relay on ${up.relay}. Ctrl-C stops it.`);
   output.note(`In other terminals: export PATH="${printable(up.bin)}:$PATH"`);
   output.note(first.state === 'not_enrolled' ? 'Open the console and create your organisation with a passkey:' : 'The console:');
   if (!output.json) output.data(`  ${address}\n`);

@@ -1,6 +1,5 @@
 // Starts relay, daemon and console together, and stops them in the other order.
 import { appendFileSync, existsSync, mkdirSync, renameSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
 import type { Status } from '../../../protocol/local-api.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
 import { openConsole } from '../console/open.ts';
@@ -39,7 +38,7 @@ export async function startAll(world: World, options: UpOptions): Promise<Up> {
     import('../../start.ts'),
     import('../../../relay/main.ts'),
   ]);
-  const data = resolve(options.data);
+  const { data } = options;
   const system = libc();
   const { missing } = harden(process, system);
   ensurePrivateFolder(data, world.uid);
