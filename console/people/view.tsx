@@ -1,0 +1,115 @@
+// People and their devices, the rules that they signed, and the organisation itself.
+import { useSignal } from '@preact/signals';
+import type { JSX } from 'preact';
+import type { MemberRow } from '../app.ts';
+import { InvitePage } from '../enrol/invite.tsx';
+import { FreezeButton } from '../shell/freeze.tsx';
+import { formatRoute } from '../shell/routes.ts';
+import { useOrg, useStore } from '../shell/store.ts';
+import { Button, LinkButton } from '../ui/button.tsx';
+import { Dialog } from '../ui/dialog.tsx';
+import { Icon } from '../ui/icons.tsx';
+import { Facts, Page, Section } from '../ui/page.tsx';
+import { coreWords } from '../ui/words-core.ts';
+import { pageWords } from '../ui/words-pages.ts';
+import { RuleForm } from './rule-form.tsx';
+
+const w = pageWords.people;
+const roleNames: Readonly<Record<string, string>> = w.roles;
+
+export function PeoplePage(): JSX.Element {
+  const { route } = useStore();
+  const org = useOrg();
+  if (route.value.form === 'invite') return <InvitePage />;
+  return (
+    <Page
+      title={w.title}
+      action={
+        <LinkButton icon="plus" look="strong" href={formatRoute({ page: 'people', form: 'invite' })}>
+          {pageWords.invite.person}
+        </LinkButton>
+      }
+    >
+      <ul class="cards">
+        {org.members.map((member) => (
+          <Member key={member.id} member={member} />
+        ))}
+      </ul>
+      <Rules />
+      <Section title={w.org} action={<FreezeButton />}>
+        <Facts
+          rows={[
+            [w.org, org.name],
+            [w.orgRows.id, <span class="mono">{org.id}</span>],
+            [w.orgRows.relay, <span class="mono">{org.relay}</span>],
+            [w.orgRows.head, w.entries(org.head + 1)],
+          ]}
+        />
+      </Section>
+    </Page>
+  );
+}
+
+function Member({ member }: { readonly member: MemberRow }): JSX.Element {
+  return (
+    <li class="card member">
+      <span class="avatar" aria-hidden="true">
+        {Array.from(member.name)[0]?.toUpperCase()}
+      </span>
+      <div class="card-main">
+        <p>
+          <strong>
+            <bdi>{member.name}</bdi>
+          </strong>{' '}
+          {member.me && <span class="tag">{coreWords.common.you}</span>}
+        </p>
+        <p class="faint">{member.roles.map((role) => roleNames[role] ?? role).join(', ')}</p>
+        <ul class="plain devices" aria-label={w.devices}>
+          {member.devices.map((device, index) => (
+            <li key={index}>
+              <Icon name="finger" size={18} /> <bdi>{device.name}</bdi>
+              {device.me && <span class="tag good">{w.thisDevice}</span>}
+              {device.synced && <span class="tag">{w.synced}</span>}
+            </li>
+          ))}
+        </ul>
+      </div>
+    </li>
+  );
+}
+
+function Rules(): JSX.Element {
+  const { policies, me } = useOrg();
+  const editing = useSignal<string | undefined>(undefined);
+  const isAdmin = me.roles.includes('admin');
+  const add = (
+    <Button icon="plus" onClick={() => (editing.value = '')}>
+      {w.addRule}
+    </Button>
+  );
+  return (
+    <Section title={w.rules} action={isAdmin && add}>
+      <p class="faint">{policies.length === 0 ? w.noRules : w.rulesText}</p>
+      <ul class="rows">
+        {policies.map(({ pattern, words: inWords }) => (
+          <li key={pattern} class="row rule">
+            <span class="row-what mono">{pattern}</span>
+            <span class="row-note">{inWords}</span>
+            {isAdmin && (
+              <span class="row-end">
+                <Button look="quiet" label={`${w.editRule}: ${pattern}`} onClick={() => (editing.value = pattern)}>
+                  {w.editRule}
+                </Button>
+              </span>
+            )}
+          </li>
+        ))}
+      </ul>
+      {editing.value !== undefined && (
+        <Dialog title={editing.value === '' ? w.addRule : `${w.editRule}: ${editing.value}`} onClose={() => (editing.value = undefined)}>
+          <RuleForm pattern={editing.value} onClose={() => (editing.value = undefined)} />
+        </Dialog>
+      )}
+    </Section>
+  );
+}

@@ -1,0 +1,6 @@
+// Every word that the console says, as one typed catalogue. Names of secrets, people and machines are never translated.
+// The screens import the two halves, so that the first load carries only what it shows.
+import { coreWords } from './words-core.ts';
+import { pageWords } from './words-pages.ts';
+
+export const words: typeof coreWords & typeof pageWords = { ...coreWords, ...pageWords };

@@ -1,0 +1,44 @@
+// How each state of the gallery is brought to the point that is worth looking at, and on which screens.
+import type { Page } from 'playwright-core';
+import { type FakeStateName, fakeStates } from '../../testing/fake-states.ts';
+
+export const phone: { readonly width: number; readonly height: number } = { width: 360, height: 740 };
+export const desktop: { readonly width: number; readonly height: number } = { width: 1_280, height: 900 };
+export const stateNames: readonly FakeStateName[] = Object.keys(fakeStates) as FakeStateName[]; // the keys of a constant
+
+const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+/** What a person does before the picture is taken. */
+const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
+  creating: async (page) => {
+    await page.getByLabel('Organisation').fill('Kestrel Works');
+    await page.getByLabel('Your name').fill('ana');
+    await button(page, 'Create organisation').click();
+    await page.locator('.progress').waitFor();
+  },
+  join: async (page) => {
+    await button(page, 'Show the code').click();
+    await page.getByText('482 913').waitFor();
+  },
+  'card-high': async (page) => page.getByRole('radio', { name: '83' }).check(),
+  'card-approving': async (page) => button(page, 'Approve').click(),
+  'card-failed': async (page) => button(page, 'Approve').click(),
+  'card-wrong-number': async (page) => {
+    await page.locator('.numbers input').first().check();
+    await button(page, 'Approve').click();
+  },
+  invite: async (page) => {
+    await page.getByLabel('Name').fill('dora');
+    await button(page, 'Make the invitation').click();
+    await page.getByText('482 913').waitFor();
+  },
+};
+
+export async function showState(page: Page, url: string, name: FakeStateName): Promise<void> {
+  await page.goto(url);
+  await page.locator(`html[data-ready="${name}"]`).waitFor();
+  await page.locator('#app > *').first().waitFor();
+  await page.locator('.page[aria-busy]').waitFor({ state: 'detached' });
+  if (name.startsWith('card')) await page.locator('.bar .arming').first().waitFor({ state: 'detached' });
+  await steps[name]?.(page);
+}

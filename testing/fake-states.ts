@@ -1,0 +1,467 @@
+// The states that the console can be in, richly filled: what the gallery shows and the accessibility tests go through.
+import type {
+  AppFailure,
+  CreateStep,
+  ApproveStep,
+  HistoryRow,
+  LeaseRow,
+  MachineRow,
+  MemberRow,
+  OrgView,
+  Phase,
+  ReviewCard,
+  SecretRow,
+} from '../console/app.ts';
+import type { Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import { type Observed, once } from '../protocol/request.ts';
+
+export interface FakeState {
+  readonly now: number;
+  readonly phase: Phase;
+  readonly org: OrgView | undefined;
+  /** Address below `#`. */
+  readonly at: string;
+  readonly unsupported?: AppFailure;
+  readonly canEnrolHere?: boolean;
+  /** An act, by its name, that never ends; a step at which creating or approving stops. */
+  readonly hold?: string;
+  readonly holdStep?: CreateStep | ApproveStep;
+  readonly failures?: Readonly<Record<string, AppFailure>>;
+}
+
+/** Monday, 23 November 2026, 12:00:00 UTC. */
+export const noon: number = Date.UTC(2026, 10, 23, 12, 0, 0);
+const minute = 60_000;
+const hour = 60 * minute;
+const hex = (seed: number, length: number): string => {
+  let state = seed;
+  return Array.from({ length }, () => (((state = (state * 1_103_515_245 + 12_345) % 2_147_483_648) >> 16) & 15).toString(16)).join('');
+};
+// Ids are minted here: nothing checks them.
+export const machineIds = { build: hex(1, 32) as MachineId, laptop: hex(2, 32) as MachineId, edge: hex(3, 32) as MachineId };
+const memberIds = { ana: hex(4, 32) as MemberId, ben: hex(5, 32) as MemberId, cem: hex(6, 32) as MemberId };
+const hashOf = (seed: number): Hash => hex(seed, 64) as Hash;
+const requestIdOf = (seed: number): RequestId => hex(seed, 32) as RequestId;
+
+export const psql: Observed = {
+  uid: 1000,
+  user: 'deploy',
+  pid: 48_213,
+  startedAt: noon - 4_000,
+  exe: '/usr/lib/postgresql/16/bin/psql',
+  exeHash: hashOf(11),
+  argv: ['psql', '-h', 'db1.internal', '-U', 'app', '-d', 'orders', '-f', 'migrations/0042_add_index.sql'],
+  cwd: '/srv/orders',
+  ancestors: [
+    { pid: 48_190, exe: '/usr/bin/bash', argv: ['bash', '-c', 'psql -h db1.internal …'] },
+    { pid: 47_002, exe: '/usr/local/bin/claude', argv: ['claude', '--continue'] },
+    { pid: 46_800, exe: '/usr/bin/tmux', argv: ['tmux', 'new', '-s', 'work'] },
+    { pid: 1, exe: '/usr/lib/systemd/systemd', argv: ['/sbin/init'] },
+  ],
+  namespaces: 'same',
+  terminal: 'tty',
+  identity: 'pidfd',
+  anchor: 2,
+};
+
+export function card(seed: number, part: Partial<ReviewCard> = {}): ReviewCard {
+  return {
+    requestId: requestIdOf(seed),
+    rh: hashOf(seed),
+    kind: 'release',
+    matchCode: '47',
+    machine: { id: machineIds.build, name: 'build-7' },
+    items: [{ path: 'prod/db-primary', version: 4, description: 'Orders database, read and write', mixedScripts: false }],
+    observed: psql,
+    claimed: { agent: 'Claude Code', reason: 'Run migration 0042, which adds the index that the slow orders query needs.' },
+    lease: { ttlS: 3_600, uses: 20, scope: 'process' },
+    leaseChoices: [
+      { label: 'Once', terms: once },
+      { label: '15 min, up to 20 uses, this process and what it starts', terms: { ttlS: 900, uses: 20, scope: 'process' } },
+      { label: '1 h, up to 20 uses, this process and what it starts', terms: { ttlS: 3_600, uses: 20, scope: 'process' } },
+    ],
+    unusual: [],
+    issuedAt: noon - 19_000,
+    expiresAt: noon + 161_000,
+    needed: 1,
+    tier: 'normal',
+    matchRequired: false,
+    lines: [
+      'who psql on build-7',
+      'what prod/db-primary, version 4, read',
+      'for psql -h db1.internal -U app -d orders -f migrations/0042_add_index.sql',
+      'why Run migration 0042, which adds the index that the slow orders query needs.',
+    ],
+    ...part,
+  };
+}
+
+const deepFolder = '/home/ana/.local/share/agents/workspaces/orders-service/worktrees/feature-billing-reconciliation-2026/node_modules/.bin';
+export const longCard: ReviewCard = card(22, {
+  items: ['prod/db-primary', 'prod/stripe-live', 'prod/billing/reconciliation-service/webhook-signing-key', 'prod/s3-exports', 'prod/smtp'].map(
+    (path, index) => ({
+      path,
+      version: index + 1,
+      description: index === 2 ? 'Signs the webhooks that the bank sends' : '',
+      mixedScripts: false,
+      ...(index === 1 ? { field: 'secret_key' } : {}),
+    }),
+  ),
+  observed: {
+    ...psql,
+    exe: '/usr/bin/node',
+    script: `${deepFolder}/reconcile-ledger`,
+    scriptHash: hashOf(12),
+    cwd: deepFolder,
+    argv: [
+      'node',
+      `${deepFolder}/reconcile-ledger`,
+      '--from',
+      '2026-01-01',
+      '--to',
+      '2026-11-22',
+      '--ledger',
+      's3://exports-eu-central-1/ledger/2026/november/ledger-full-export.parquet',
+      '--query',
+      "select * from ledger where account = 'O''Brien & Sons' and booked_at > now() - interval '30 days'",
+      '--write',
+      '--notify',
+      'finance@example.org',
+      '--retries',
+      '5',
+      '--parallel',
+      '8',
+      '--json',
+    ],
+  },
+  unusual: ['first time for this program', 'new binary'],
+  claimed: {
+    agent: 'Codex',
+    reason: 'Reconcile the November ledger with Stripe, write the differences to S3 and mail a summary to the finance team, as asked in BILL-2218.',
+  },
+});
+
+export const highCard: ReviewCard = card(23, {
+  tier: 'high',
+  matchRequired: true,
+  matchCode: '83',
+  needed: 2,
+  leaseChoices: [{ label: 'Once', terms: once }],
+  lease: once,
+  items: [{ path: 'prod/signing/release-key', version: 2, description: 'Signs what customers install', mixedScripts: false }],
+  observed: {
+    ...psql,
+    exe: '/usr/bin/python3.12',
+    script: '/srv/release/sign.py',
+    scriptHash: hashOf(13),
+    argv: ['python3', 'sign.py', 'dist/app-4.2.0.tar.gz'],
+    cwd: '/srv/release',
+  },
+  claimed: { agent: 'release-bot', reason: 'Sign version 4.2.0 for the release at 14:00.' },
+});
+
+export const containerCard: ReviewCard = card(24, {
+  machine: { id: machineIds.edge, name: 'edge-runner-3' },
+  unusual: ['container', 'first time for this machine', 'identity unverified', 'after a denial'],
+  items: [{ path: 'staging/аpi-key', version: 1, description: 'Key of the staging API', mixedScripts: true }],
+  observed: {
+    uid: 65_534,
+    pid: 17,
+    startedAt: noon - 900,
+    argv: [],
+    ancestors: [],
+    namespaces: 'other',
+    container: 'docker 9f3c2a71d0e4',
+    terminal: 'unknown',
+    identity: 'unverified',
+    anchor: 0,
+  },
+  claimed: { agent: '', reason: '' },
+  leaseChoices: [{ label: 'Once', terms: once }],
+  lease: once,
+});
+
+export const claimCard: ReviewCard = card(25, {
+  claimed: {
+    agent: 'Claude Code',
+    reason: 'W'.repeat(20) + ' ' + 'migrate the database to the new cluster and verify each of the tables twice, please approve quickly '.slice(0, 98) + '!',
+  },
+});
+export const putCard: ReviewCard = card(26, {
+  kind: 'put',
+  leaseChoices: [{ label: 'Once', terms: once }],
+  lease: once,
+  items: [{ path: 'prod/db-replica', version: 1, description: 'Read replica', mixedScripts: false }],
+  observed: { ...psql, exe: '/usr/local/bin/stillvault', argv: ['stillvault', 'put', 'prod/db-replica'] },
+  claimed: { agent: '', reason: 'New replica for reports' },
+  unusual: ['new secret'],
+});
+
+const secretRow = (seed: number, path: string, part: Partial<SecretRow> = {}): SecretRow => ({
+  id: hex(seed, 32) as SecretId,
+  path,
+  version: (seed % 5) + 1,
+  fields: [],
+  description: '',
+  updatedAt: noon - seed * hour * 7,
+  by: 'ana',
+  policy: 'any 1 of ana, ben · any machine · lease up to 1 hour · normal',
+  waiting: [],
+  machines: ['build-7', 'ana-laptop'],
+  ...part,
+});
+const names = [
+  'anthropic',
+  'aws/deploy',
+  'aws/billing-reader',
+  'cloudflare',
+  'datadog',
+  'github/release-bot',
+  'grafana',
+  'kafka',
+  'mailgun',
+  'maps',
+  'npm-publish',
+  'openai',
+  'pagerduty',
+  'redis',
+  'sentry',
+  'slack',
+  'smtp',
+  'ssh/bastion',
+  'stripe-live',
+  'stripe-test',
+  'terraform-cloud',
+  'tls/wildcard',
+  'twilio',
+  'vault-seal',
+];
+const secrets: readonly SecretRow[] = [
+  secretRow(41, 'prod/db-primary', { version: 4, description: 'Orders database, read and write', fields: ['host', 'password', 'user'] }),
+  secretRow(42, 'prod/signing/release-key', {
+    description: 'Signs what customers install',
+    policy: '2 of ana, ben, cem · build-7 · once · high',
+    waiting: ['cem’s phone', 'edge-runner-3'],
+    by: 'ben',
+  }),
+  secretRow(43, 'staging/api-key', { description: 'Key of the staging API' }),
+];
+export const manySecrets: readonly SecretRow[] = [
+  ...secrets,
+  ...names.map((name, index) => secretRow(50 + index, `prod/${name}`, index % 3 === 0 ? { description: `Used by the ${name} integration` } : {})),
+];
+
+const leases: readonly LeaseRow[] = [
+  {
+    id: hex(61, 32) as LeaseId,
+    machine: machineIds.build,
+    machineName: 'build-7',
+    paths: ['prod/db-primary'],
+    holder: 'claude',
+    until: noon + 11 * minute + 12_000,
+    usesLeft: 17,
+    used: 3,
+    approvedBy: ['ana'],
+    ending: false,
+  },
+  {
+    id: hex(62, 32) as LeaseId,
+    machine: machineIds.laptop,
+    machineName: 'ana-laptop',
+    paths: ['prod/aws/deploy', 'prod/terraform-cloud', 'prod/cloudflare'],
+    holder: 'terraform',
+    until: noon + 47 * minute,
+    usesLeft: 99,
+    used: 1,
+    approvedBy: ['ana', 'ben'],
+    ending: false,
+  },
+];
+const machines: readonly MachineRow[] = [
+  { id: machineIds.build, name: 'build-7', status: 'active', words: 'copper lantern quiet harbour velvet island', since: noon - 40 * 24 * hour },
+  { id: machineIds.laptop, name: 'ana-laptop', status: 'active', words: 'river basket early candle mirror stone', since: noon - 12 * 24 * hour },
+  { id: machineIds.edge, name: 'edge-runner-3', status: 'enrolled', words: 'orbit pepper winter saddle bridge cotton', since: noon - 2 * minute },
+  { id: hex(9, 32) as MachineId, name: 'old-ci', status: 'revoked', words: '', since: noon - 200 * 24 * hour },
+];
+const members: readonly MemberRow[] = [
+  {
+    id: memberIds.ana,
+    name: 'ana',
+    roles: ['admin', 'approver', 'writer'],
+    devices: [
+      { name: 'ana’s iPhone', synced: true, me: true },
+      { name: 'ana’s laptop', synced: false, me: false },
+    ],
+    me: true,
+  },
+  { id: memberIds.ben, name: 'ben', roles: ['approver'], devices: [{ name: 'ben’s Pixel', synced: true, me: false }], me: false },
+  { id: memberIds.cem, name: 'cem', roles: ['approver', 'writer'], devices: [{ name: 'cem’s phone', synced: false, me: false }], me: false },
+];
+const history: readonly HistoryRow[] = [
+  { at: noon - 3 * minute, kind: 'use', what: 'prod/db-primary', who: [], program: 'claude', machine: 'build-7', proof: 'verified' },
+  { at: noon - 9 * minute, kind: 'release', what: 'prod/db-primary', who: ['ana'], program: 'claude', machine: 'build-7', proof: 'verified' },
+  { at: noon - 26 * minute, kind: 'deny', what: 'staging/api-key', who: ['ben'], program: 'curl', machine: 'edge-runner-3', proof: 'verified' },
+  {
+    at: noon - 31 * minute,
+    kind: 'alert',
+    what: 'An approval has no receipt: build-7 has not said what it did with prod/smtp',
+    who: ['ana'],
+    machine: 'build-7',
+    proof: 'missing',
+  },
+  {
+    at: noon - 70 * minute,
+    kind: 'release',
+    what: 'prod/aws/deploy, prod/terraform-cloud, prod/cloudflare',
+    who: ['ana', 'ben'],
+    program: 'terraform',
+    machine: 'ana-laptop',
+    proof: 'verified',
+  },
+  { at: noon - 3 * hour, kind: 'stored', what: 'prod/db-primary, version 4', who: ['ana'], proof: 'verified' },
+  { at: noon - 20 * hour, kind: 'expired', what: 'prod/mailgun', who: [], program: 'node', machine: 'build-7', proof: 'verified' },
+  { at: noon - 22 * hour, kind: 'withdrawn', what: 'prod/smtp', who: [], program: 'send-report.py', machine: 'build-7', proof: 'verified' },
+  { at: noon - 26 * hour, kind: 'log', what: 'cem joined with cem’s phone', who: ['ana'], proof: 'verified' },
+  { at: noon - 27 * hour, kind: 'ended', what: 'prod/db-primary', who: ['ben'], program: 'claude', machine: 'build-7', proof: 'verified' },
+  { at: noon - 50 * hour, kind: 'failed', what: 'prod/redis', who: ['ana'], program: 'redis-cli', machine: 'old-ci', proof: 'missing' },
+];
+
+export function orgView(part: Partial<OrgView> = {}): OrgView {
+  return {
+    id: hex(7, 64) as OrgId,
+    name: 'Kestrel Works',
+    me: { member: memberIds.ana, name: 'ana', device: 'ana’s iPhone', roles: ['admin', 'approver', 'writer'] },
+    frozen: false,
+    online: true,
+    relay: 'https://vault.example.org',
+    head: 41,
+    inbox: [],
+    refused: [],
+    secrets,
+    leases,
+    machines,
+    members,
+    policies: [
+      { pattern: '**', words: 'any 1 of ana, ben · any machine · lease up to 1 hour · normal' },
+      { pattern: 'prod/signing/**', words: '2 of ana, ben, cem · build-7 · once · high' },
+    ],
+    history,
+    ...part,
+  };
+}
+
+const ready = (part: Partial<OrgView>, at = '/inbox', more: Partial<FakeState> = {}): FakeState => ({
+  now: noon,
+  phase: { kind: 'ready' },
+  org: orgView(part),
+  at,
+  ...more,
+});
+const opened = (one: ReviewCard, part: Partial<OrgView> = {}, more: Partial<FakeState> = {}): FakeState =>
+  ready({ inbox: [one], ...part }, `/review/${one.requestId}`, more);
+const over = (outcome: NonNullable<ReviewCard['outcome']>): FakeState => opened(card(21, { outcome }));
+const fresh: Partial<OrgView> = {
+  secrets: [],
+  leases: [],
+  machines: [],
+  history: [],
+  policies: [{ pattern: '**', words: 'any 1 of ana · any machine · lease up to 1 hour · normal' }],
+  members: [{ id: memberIds.ana, name: 'ana', roles: ['admin', 'approver', 'writer'], devices: [{ name: 'ana’s iPhone', synced: true, me: true }], me: true }],
+};
+const unsupported: AppFailure = {
+  code: 'E_NO_PRF',
+  what: 'This browser’s passkeys cannot derive keys.',
+  next: 'Open this page with one of the devices below, or update this one.',
+};
+const five: readonly ReviewCard[] = [card(21), longCard, highCard, containerCard, putCard];
+
+const first: readonly string[] = ['first time for this program', 'first time for this machine', 'first time for this secret'];
+
+export const fakeStates = {
+  loading: { now: noon, phase: { kind: 'loading' }, org: undefined, at: '/inbox' },
+  away: {
+    now: noon,
+    phase: {
+      kind: 'loading',
+      failure: { code: 'E_RELAY_AWAY', what: 'The relay does not answer. Nothing was done.', next: 'Check the network and try again; this page keeps trying.' },
+    },
+    org: undefined,
+    at: '/inbox',
+  },
+  welcome: { now: noon, phase: { kind: 'welcome' }, org: undefined, at: '/inbox' },
+  unsupported: { now: noon, phase: { kind: 'welcome' }, org: undefined, at: '/inbox', unsupported },
+  creating: { now: noon, phase: { kind: 'welcome' }, org: undefined, at: '/inbox', holdStep: 'passkey-verified' },
+  join: { now: noon, phase: { kind: 'welcome' }, org: undefined, at: 'invite=AQEBmK3rV8sT0pQ7.yZcN5wXh' },
+  'first-steps': ready(fresh, '/inbox', { canEnrolHere: true }),
+  empty: ready({}),
+  'one-request': ready({ inbox: [card(21)] }),
+  'five-requests': ready({
+    inbox: [
+      ...five,
+      card(27, { outcome: { kind: 'released', by: ['ana'], at: noon - 5 * minute } }),
+      card(28, {
+        items: [{ path: 'prod/smtp', version: 2, description: '', mixedScripts: false }],
+        outcome: { kind: 'denied', by: ['ana'], at: noon - 9 * minute },
+      }),
+    ],
+  }),
+  card: opened(card(21)),
+  'card-unusual': opened(card(21, { unusual: ['first time for this program', 'new binary'] }), {
+    inbox: [card(21, { unusual: ['first time for this program', 'new binary'] }), putCard, highCard],
+  }),
+  'card-first': opened(card(21, { unusual: first })),
+  'card-long': opened(longCard),
+  'card-high': opened(highCard),
+  'card-container': opened(containerCard),
+  'card-claim': opened(claimCard),
+  'card-put': opened(putCard),
+  'card-approving': opened(card(21), {}, { holdStep: 'sealing' }),
+  'card-failed': opened(
+    card(21),
+    {},
+    {
+      failures: { approve: { code: 'E_CANCELLED', what: 'You were not verified: the passkey was cancelled.', next: 'Nothing was sent. Try again, or deny.' } },
+    },
+  ),
+  'card-wrong-number': opened(
+    highCard,
+    {},
+    { failures: { approve: { code: 'E_MATCH', what: 'That is not the number of this request.', next: 'Deny it, or have it asked again.' } } },
+  ),
+  'card-released': over({ kind: 'released', by: ['ana'], at: noon, until: noon + 11 * minute + 12_000 }),
+  'card-released-once': over({ kind: 'released', by: ['ana'], at: noon }),
+  'card-approved-quorum': opened(card(21, { needed: 2, outcome: { kind: 'approved', by: ['ana'], at: noon } })),
+  'card-denied': over({ kind: 'denied', by: ['ana'], at: noon }),
+  'card-expired': opened(card(21, { expiresAt: noon - 1_000 })),
+  'card-withdrawn': over({ kind: 'withdrawn', by: [], at: noon }),
+  'card-done-by-other': over({ kind: 'done-by-other', by: ['ben'], at: noon }),
+  'card-problem': over({ kind: 'failed', by: ['ana'], at: noon, note: 'The process was gone when the approval arrived. Nothing was delivered.' }),
+  'card-frozen': opened(card(21), { frozen: true }),
+  halted: {
+    now: noon,
+    phase: { kind: 'halted', code: 'E_FORK', message: 'Two different entries claim the same place in the log.' },
+    org: orgView(),
+    at: '/inbox',
+  },
+  frozen: ready({ frozen: true, inbox: [card(21)] }),
+  offline: ready({
+    online: false,
+    inbox: [card(21)],
+    notice: { code: 'E_RELAY', what: 'History is incomplete.', next: 'It completes itself when the relay is back.' },
+    refused: [{ code: 'E_SIG_REQUEST', at: noon - 6 * minute, machine: 'build-7' }],
+  }),
+  secrets: ready({ secrets: manySecrets }, '/secrets'),
+  'secrets-empty': ready({ secrets: [] }, '/secrets'),
+  secret: ready({ secrets: manySecrets }, `/secrets/${hex(42, 32)}`),
+  'secret-put': ready({ secrets: manySecrets }, '/secrets/put'),
+  'secret-put-fields': ready({ secrets: manySecrets }, `/secrets/${hex(41, 32)}/put`),
+  leases: ready({}, '/leases'),
+  'leases-empty': ready({ leases: [] }, '/leases'),
+  machines: ready({}, '/machines', { canEnrolHere: true }),
+  'machines-first': ready({ machines: [] }, '/machines', { canEnrolHere: true }),
+  people: ready({}, '/people'),
+  invite: ready({}, '/people/invite'),
+  history: ready({}, '/history'),
+  'history-empty': ready({ history: [] }, '/history'),
+} as const satisfies Record<string, FakeState>;
+export type FakeStateName = keyof typeof fakeStates;
