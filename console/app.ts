@@ -12,9 +12,17 @@ export type Phase =
   | { readonly kind: 'halted'; readonly code: string; readonly message: string };
 
 /** A failure as a person reads it: what happened, why, what to do next. */
-export interface AppFailure { readonly code: string; readonly what: string; readonly next: string }
+export interface AppFailure {
+  readonly code: string;
+  readonly what: string;
+  readonly next: string;
+}
 
-export interface CreateOrg { readonly orgName: string; readonly memberName: string; readonly deviceName: string }
+export interface CreateOrg {
+  readonly orgName: string;
+  readonly memberName: string;
+  readonly deviceName: string;
+}
 /** Steps of createOrg, shown as progress. */
 export type CreateStep = 'checking-passkeys' | 'passkey-created' | 'passkey-verified' | 'signing-organisation' | 'storing' | 'done';
 
@@ -25,7 +33,13 @@ export interface ReviewCard {
   readonly kind: 'release' | 'put';
   readonly matchCode: string;
   readonly machine: { readonly id: MachineId; readonly name: string };
-  readonly items: readonly { readonly path: string; readonly field?: string; readonly version: number; readonly description: string; readonly mixedScripts: boolean }[];
+  readonly items: readonly {
+    readonly path: string;
+    readonly field?: string;
+    readonly version: number;
+    readonly description: string;
+    readonly mixedScripts: boolean;
+  }[];
   /** As the daemon saw it, never guessed: absent = unknown. */
   readonly observed: Observed;
   readonly claimed: { readonly agent: string; readonly reason: string };
@@ -44,18 +58,73 @@ export interface ReviewCard {
   /** The lines that the card digest covers, in screen order. */
   readonly lines: readonly string[];
   /** Set once decided here or elsewhere. */
-  readonly outcome?: { readonly kind: 'approved' | 'denied' | 'released' | 'expired' | 'withdrawn' | 'failed' | 'done-by-other' | 'stored'; readonly by: readonly string[]; readonly at: number; readonly until?: number; readonly note?: string };
+  readonly outcome?: {
+    readonly kind: 'approved' | 'denied' | 'released' | 'expired' | 'withdrawn' | 'failed' | 'done-by-other' | 'stored';
+    readonly by: readonly string[];
+    readonly at: number;
+    readonly until?: number;
+    readonly note?: string;
+  };
 }
 /** Something that claimed to be a request and was refused: shown as a warning, never as a card. */
-export interface RefusedRequest { readonly code: string; readonly at: number; readonly machine?: string }
+export interface RefusedRequest {
+  readonly code: string;
+  readonly at: number;
+  readonly machine?: string;
+}
 
-export interface SecretRow { readonly id: SecretId; readonly path: string; readonly version: number; readonly fields: readonly string[]; readonly description: string; readonly updatedAt: number; readonly by: string; readonly policy: string; readonly waiting: readonly string[]; readonly machines: readonly string[] }
-export interface LeaseRow { readonly id: LeaseId; readonly machine: MachineId; readonly machineName: string; readonly paths: readonly string[]; readonly holder: string; readonly until: number; readonly usesLeft: number; readonly used: number; readonly approvedBy: readonly string[]; readonly ending: boolean }
-export interface MachineRow { readonly id: MachineId; readonly name: string; readonly status: 'enrolled' | 'active' | 'revoked'; /** compare with the terminal */ readonly words: string; readonly since: number }
-export interface MemberRow { readonly id: MemberId; readonly name: string; readonly roles: readonly string[]; readonly devices: readonly { readonly name: string; readonly synced: boolean; readonly me: boolean }[]; readonly me: boolean }
-export interface PolicyRow { readonly pattern: string; readonly words: string }
+export interface SecretRow {
+  readonly id: SecretId;
+  readonly path: string;
+  readonly version: number;
+  readonly fields: readonly string[];
+  readonly description: string;
+  readonly updatedAt: number;
+  readonly by: string;
+  readonly policy: string;
+  readonly waiting: readonly string[];
+  readonly machines: readonly string[];
+}
+export interface LeaseRow {
+  readonly id: LeaseId;
+  readonly machine: MachineId;
+  readonly machineName: string;
+  readonly paths: readonly string[];
+  readonly holder: string;
+  readonly until: number;
+  readonly usesLeft: number;
+  readonly used: number;
+  readonly approvedBy: readonly string[];
+  readonly ending: boolean;
+}
+export interface MachineRow {
+  readonly id: MachineId;
+  readonly name: string;
+  readonly status: 'enrolled' | 'active' | 'revoked';
+  /** compare with the terminal */ readonly words: string;
+  readonly since: number;
+}
+export interface MemberRow {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly devices: readonly { readonly name: string; readonly synced: boolean; readonly me: boolean }[];
+  readonly me: boolean;
+}
+export interface PolicyRow {
+  readonly pattern: string;
+  readonly words: string;
+}
 /** One line of history, from verified receipts and log entries. */
-export interface HistoryRow { readonly at: number; readonly kind: 'release' | 'use' | 'deny' | 'expired' | 'withdrawn' | 'failed' | 'log' | 'alert' | 'stored' | 'ended'; readonly what: string; readonly who: readonly string[]; readonly program?: string; readonly machine?: string; readonly proof: 'verified' | 'missing' }
+export interface HistoryRow {
+  readonly at: number;
+  readonly kind: 'release' | 'use' | 'deny' | 'expired' | 'withdrawn' | 'failed' | 'log' | 'alert' | 'stored' | 'ended';
+  readonly what: string;
+  readonly who: readonly string[];
+  readonly program?: string;
+  readonly machine?: string;
+  readonly proof: 'verified' | 'missing';
+}
 
 export interface OrgView {
   readonly id: OrgId;
@@ -91,7 +160,17 @@ export interface App {
   /** passkey: create, then two verifications. */
   createOrg(input: CreateOrg, progress: (step: CreateStep) => void): Promise<void>;
   /** passkey. Makes a machine token; `command` is what to type on the machine. With `here`, the local daemon behind this console is told directly. */
-  enrolMachine(options: { readonly here: boolean }): Promise<{ readonly token: string; readonly command: string; readonly expiresAt: number; /** With `here`: what the daemon beside this console said; compare with MachineRow.words. */ readonly here?: { readonly machine: string; readonly words: string } }>;
+  enrolMachine(options: {
+    readonly here: boolean;
+  }): Promise<{
+    readonly token: string;
+    readonly command: string;
+    readonly expiresAt: number;
+    /** With `here`: what the daemon beside this console said; compare with MachineRow.words. */ readonly here?: {
+      readonly machine: string;
+      readonly words: string;
+    };
+  }>;
   /** true where this console is served by `stillvault up` beside a daemon that is not enrolled. */
   canEnrolHere(): boolean;
   /** passkey. After the words were compared. */
@@ -105,7 +184,13 @@ export interface App {
   /** Tell the requester that the card is on a screen (once per card). */
   shown(requestId: RequestId): void;
   /** passkey. */
-  putSecret(input: { readonly path: string; readonly value: { readonly kind: 'value'; readonly value: Uint8Array } | { readonly kind: 'fields'; readonly fields: readonly { readonly name: string; readonly value: Uint8Array }[] }; readonly description: string }): Promise<void>;
+  putSecret(input: {
+    readonly path: string;
+    readonly value:
+      | { readonly kind: 'value'; readonly value: Uint8Array }
+      | { readonly kind: 'fields'; readonly fields: readonly { readonly name: string; readonly value: Uint8Array }[] };
+    readonly description: string;
+  }): Promise<void>;
   /** passkey. */
   retireSecret(secret: SecretId): Promise<void>;
   /** passkey, twice. Gives a share to devices that policy names and that have none yet (SecretRow.waiting): a further device of this member, or any where one approver is enough. */
@@ -117,11 +202,20 @@ export interface App {
   /** passkey. */
   unfreeze(reason: string): Promise<void>;
   /** passkey. A second person: makes an invitation link (spec/09-enrolment.md §device). */
-  invite(input: { readonly memberName: string; readonly roles: readonly ('admin' | 'approver' | 'writer')[] } | { readonly ownDevice: true }): Promise<InviteSession>;
+  invite(
+    input: { readonly memberName: string; readonly roles: readonly ('admin' | 'approver' | 'writer')[] } | { readonly ownDevice: true },
+  ): Promise<InviteSession>;
   /** The new device's side, opened by such a link. */
   joinByInvite(link: string, deviceName: string): Promise<InviteSession>;
   /** passkey. Replaces the policy of a pattern. */
-  setPolicy(input: { readonly pattern: string; readonly k: number; readonly approvers: readonly MemberId[]; readonly maxTtlS: number; readonly maxUses: number; readonly tier: 'low' | 'normal' | 'high' }): Promise<void>;
+  setPolicy(input: {
+    readonly pattern: string;
+    readonly k: number;
+    readonly approvers: readonly MemberId[];
+    readonly maxTtlS: number;
+    readonly maxUses: number;
+    readonly tier: 'low' | 'normal' | 'high';
+  }): Promise<void>;
   /** Ends everything that runs: for tests, and before the page goes. */
   close(): void;
 }

@@ -47,8 +47,19 @@ export class SoftMachine {
   private ctr = 0;
   private receipts: { n: number; hash: Hash } = { n: -1, hash: zeroHash };
 
-  private constructor(parts: Pick<SoftMachine, 'id' | 'sig' | 'kem' | 'client' | 'log' | 'words'> & { readonly platform: SoftPlatform; readonly mailboxSeed: Uint8Array }) {
-    ({ id: this.id, sig: this.sig, kem: this.kem, client: this.client, log: this.log, words: this.words, platform: this.platform, mailboxSeed: this.mailboxSeed } = parts);
+  private constructor(
+    parts: Pick<SoftMachine, 'id' | 'sig' | 'kem' | 'client' | 'log' | 'words'> & { readonly platform: SoftPlatform; readonly mailboxSeed: Uint8Array },
+  ) {
+    ({
+      id: this.id,
+      sig: this.sig,
+      kem: this.kem,
+      client: this.client,
+      log: this.log,
+      words: this.words,
+      platform: this.platform,
+      mailboxSeed: this.mailboxSeed,
+    } = parts);
   }
 
   /** What `stillvault join <token>` does. */
@@ -64,11 +75,26 @@ export class SoftMachine {
     const [id, mailboxSeed] = [newId<MachineId>(random), random(32)];
     await joiner.registerKey(sig.publicKey, 'machine');
     const client = createRelayClient({ url: token.relay, org: token.org, signer: sig, fetch, now, random });
-    const log = await openOrgLog({ org: token.org, client, store: memoryStore(), now, random, openMkWrap: (newEpoch, wraps) => openMkWrap(token.org, newEpoch, id, kem, wraps) });
+    const log = await openOrgLog({
+      org: token.org,
+      client,
+      store: memoryStore(),
+      now,
+      random,
+      openMkWrap: (newEpoch, wraps) => openMkWrap(token.org, newEpoch, id, kem, wraps),
+    });
     log.addKey(epoch, mk);
     const { head } = await log.sync();
     const payload = encodeEntry({
-      org: token.org, seq: head.seq + 1, prev: head.eh, ts: now(), signers: [{ kind: 'token', id: token.token }, { kind: 'machine', id }], type: 'machine.enrol',
+      org: token.org,
+      seq: head.seq + 1,
+      prev: head.eh,
+      ts: now(),
+      signers: [
+        { kind: 'token', id: token.token },
+        { kind: 'machine', id },
+      ],
+      type: 'machine.enrol',
       body: { machine: id, token: token.token, name, sigKey: sig.publicKey, kemKey: kem.publicKey, mailboxSeed },
     });
     await log.append(await signEnvelope('entry', payload, [{ signer: await importSigner(token.scalar, token.publicKey) }, { signer: sig }]));
@@ -92,8 +118,22 @@ export class SoftMachine {
     });
     const epk = await kemKeyFrom(random(32));
     const request: Request = {
-      org: state.org, head: state.head, requestId: newId<RequestId>(random), machine: this.id, keyId: this.sig.keyId, bootId: new Uint8Array(16), ctr: ++this.ctr, items: items.map(({ item }) => item), epk: epk.publicKey,
-      reply: toHex(random(32)) as MailboxId, lease: once, observed: psql, claimed: { agent: 'agent', reason: 'nightly report' }, issuedAt: now(), expiresAt: now() + 180_000, ...changes,
+      org: state.org,
+      head: state.head,
+      requestId: newId<RequestId>(random),
+      machine: this.id,
+      keyId: this.sig.keyId,
+      bootId: new Uint8Array(16),
+      ctr: ++this.ctr,
+      items: items.map(({ item }) => item),
+      epk: epk.publicKey,
+      reply: toHex(random(32)) as MailboxId,
+      lease: once,
+      observed: psql,
+      claimed: { agent: 'agent', reason: 'nightly report' },
+      issuedAt: now(),
+      expiresAt: now() + 180_000,
+      ...changes,
     }; // the reply mailbox is random and minted here
     return { ...(await signRequest(request, signer)), request, epk, items };
   }
@@ -105,7 +145,15 @@ export class SoftMachine {
     const before = secretAt(state, path);
     const sealed = await sealSecret(
       state,
-      { secret: before?.id ?? newId<SecretId>(random), path, ver: (before?.put.ver ?? 0) + 1, prevVerEh: before?.putEh ?? zeroHash, value, description: 'proposed', proposedBy: this.id },
+      {
+        secret: before?.id ?? newId<SecretId>(random),
+        path,
+        ver: (before?.put.ver ?? 0) + 1,
+        prevVerEh: before?.putEh ?? zeroHash,
+        value,
+        description: 'proposed',
+        proposedBy: this.id,
+      },
       random,
     );
     const requestId = newId<RequestId>(random);
@@ -119,7 +167,12 @@ export class SoftMachine {
   async send(bytes: Uint8Array, kind: Letter['kind'] = 'request'): Promise<void> {
     const { org } = this.log.requireState();
     const mails = [];
-    for (const device of this.devices()) mails.push({ mailbox: mailboxOn(device.mailboxSeed, this.platform.now()), body: await sealLetter(org, { id: device.device, key: device.inboxKey }, { kind, bytes }), ttlS: 600 });
+    for (const device of this.devices())
+      mails.push({
+        mailbox: mailboxOn(device.mailboxSeed, this.platform.now()),
+        body: await sealLetter(org, { id: device.device, key: device.inboxKey }, { kind, bytes }),
+        ttlS: 600,
+      });
     await this.client.post(mails);
   }
 
@@ -153,19 +206,52 @@ export class SoftMachine {
       const wrap = secret.wraps.find(({ recipient }) => recipient === this.id);
       const [half, body] = await this.client.getBlobs([wrap?.wrap ?? zeroHash, secret.put.body]);
       const b = await openMachineHalf(org, secret, this.id, this.kem, half ?? new Uint8Array(0));
-      values.push(await openSecret(org, secret, approvals.flatMap(({ shares }) => shares[index] ?? []), b, body ?? new Uint8Array(0)));
+      values.push(
+        await openSecret(
+          org,
+          secret,
+          approvals.flatMap(({ shares }) => shares[index] ?? []),
+          b,
+          body ?? new Uint8Array(0),
+        ),
+      );
     }
     return values;
   }
 
   /** Writes the next receipt to the stream, and to the devices where `letters`. */
-  async receipt(asked: Asked, outcome: Outcome, more: { readonly evidence?: readonly Evidence[]; readonly lease?: { readonly id: LeaseId; readonly ttlS: number; readonly uses: number }; readonly note?: string; readonly changes?: Partial<Receipt>; readonly letters?: boolean; readonly stream?: boolean } = {}): Promise<Uint8Array> {
+  async receipt(
+    asked: Asked,
+    outcome: Outcome,
+    more: {
+      readonly evidence?: readonly Evidence[];
+      readonly lease?: { readonly id: LeaseId; readonly ttlS: number; readonly uses: number };
+      readonly note?: string;
+      readonly changes?: Partial<Receipt>;
+      readonly letters?: boolean;
+      readonly stream?: boolean;
+    } = {},
+  ): Promise<Uint8Array> {
     const { now, random } = this.platform;
     const state = await this.log.sync();
     const n = this.receipts.n + 1;
     const receipt: Receipt = {
-      org: state.org, machine: this.id, n, prev: this.receipts.hash, ts: now(), head: state.head, outcome, requestId: asked.request.requestId, rh: asked.rh, request: asked.bytes, evidence: more.evidence ?? [], note: more.note ?? '',
-      ...(more.lease ? { lease: { id: more.lease.id, terms: { ttlS: more.lease.ttlS, uses: more.lease.uses, scope: 'process' }, until: now() + more.lease.ttlS * 1_000 } } : {}), ...more.changes,
+      org: state.org,
+      machine: this.id,
+      n,
+      prev: this.receipts.hash,
+      ts: now(),
+      head: state.head,
+      outcome,
+      requestId: asked.request.requestId,
+      rh: asked.rh,
+      request: asked.bytes,
+      evidence: more.evidence ?? [],
+      note: more.note ?? '',
+      ...(more.lease
+        ? { lease: { id: more.lease.id, terms: { ttlS: more.lease.ttlS, uses: more.lease.uses, scope: 'process' }, until: now() + more.lease.ttlS * 1_000 } }
+        : {}),
+      ...more.changes,
     };
     const signed = await signReceipt(receipt, this.sig);
     const stream = receiptStream(state.org, this.id);

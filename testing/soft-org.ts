@@ -50,7 +50,7 @@ export async function softWorld(): Promise<SoftWorld> {
     },
     machine: async (admin, name = 'laptop') => {
       const { token } = await admin.app.enrolMachine({ here: false });
-      const machine = await SoftMachine.enrol(admin.platform, token, name);
+      const machine = await SoftMachine.enrol(softPlatform({ relayUrl: relay.url, clock }), token, name);
       await until(admin.app, () => admin.app.org()?.machines.find(({ id }) => id === machine.id), 'the machine to show');
       await admin.app.admitMachine(machine.id, machine.words);
       return machine;

@@ -95,7 +95,15 @@ export function softAuthenticator(origin: string): SoftAuthenticator {
       const prfKey = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
       const credentialId = crypto.getRandomValues(new Uint8Array(16));
       passkeys.push({ credentialId, signer, prfKey, rpId });
-      return { credentialId, publicKey: signer.publicKey, aaguid: new Uint8Array(16), backupEligible: true, backedUp: true, attestationDigest: new Uint8Array(32), transports: ['internal'] };
+      return {
+        credentialId,
+        publicKey: signer.publicKey,
+        aaguid: new Uint8Array(16),
+        backupEligible: true,
+        backedUp: true,
+        attestationDigest: new Uint8Array(32),
+        transports: ['internal'],
+      };
     },
     get: async ({ rpId, credentialId, challenge, prf }) => {
       gesture();
@@ -159,7 +167,13 @@ export interface SoftOptions {
   readonly local?: ConsoleFetch;
 }
 
-export function softPlatform({ relayUrl, clock = softClock(), origin = 'http://localhost:8460', backend = softBackend(), ...given }: SoftOptions): SoftPlatform {
+export function softPlatform({
+  relayUrl,
+  clock = softClock(),
+  origin = 'http://localhost:8460',
+  backend = softBackend(),
+  ...given
+}: SoftOptions): SoftPlatform {
   const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
   const returning = new Set<() => void>();
   const platform: SoftPlatform = {

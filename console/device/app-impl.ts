@@ -81,6 +81,7 @@ export function createApp(platform: Platform): App {
     try {
       return await run();
     } catch (error) {
+      device?.lookAtLog();
       throw asAppError(error);
     } finally {
       changed();
@@ -190,6 +191,10 @@ async function resume(platform: Platform, input: CreateOrg): Promise<Session | u
   const genesis = stored?.me.status === 'creating' ? stored.me.start?.genesis : undefined;
   if (!stored || !genesis) return undefined;
   const entry = parseEntry(parseEnvelope('entry', genesis, limits.entryBytes).payload);
-  const isSame = entry.type === 'genesis' && entry.body.name === input.orgName && entry.body.founder.name === input.memberName && entry.body.device.name === input.deviceName;
+  const isSame =
+    entry.type === 'genesis' &&
+    entry.body.name === input.orgName &&
+    entry.body.founder.name === input.memberName &&
+    entry.body.device.name === input.deviceName;
   return isSame ? completeStart(await openSession(platform, stored.keys, stored.me)) : undefined;
 }

@@ -99,7 +99,12 @@ function fetchWraps(session: Session, { items }: VerifiedRequest): Promise<reado
   return session.client.getBlobs(hashes);
 }
 
-async function resealAll(session: Session, { request, rh, items }: VerifiedRequest, custody: KemKey, wraps: readonly Uint8Array[]): Promise<readonly ResealedShare[]> {
+async function resealAll(
+  session: Session,
+  { request, rh, items }: VerifiedRequest,
+  custody: KemKey,
+  wraps: readonly Uint8Array[],
+): Promise<readonly ResealedShare[]> {
   const { org, member, device } = session.me;
   const resealed: ResealedShare[] = [];
   for (const [index, { item, secret }] of items.entries()) {
@@ -124,7 +129,18 @@ async function countersign(session: Session, { put }: Pending, progress: (step: 
 function answerOf(session: Session, { card, verified }: Pending, decision: Core['decision'], lease: LeaseTerms, items: readonly ResealedShare[]): Answer {
   const { me, platform, log } = session;
   return {
-    org: me.org, requestId: card.requestId, rh: verified.rh, decision, lease, device: me.device, member: me.member, head: log.requireState().head, ts: platform.now(), nonce: platform.random(16), card: cardDigest(card.lines), items,
+    org: me.org,
+    requestId: card.requestId,
+    rh: verified.rh,
+    decision,
+    lease,
+    device: me.device,
+    member: me.member,
+    head: log.requireState().head,
+    ts: platform.now(),
+    nonce: platform.random(16),
+    card: cardDigest(card.lines),
+    items,
   };
 }
 

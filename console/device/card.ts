@@ -77,7 +77,9 @@ function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
     `user: ${observed.user ?? 'unknown'} (uid ${observed.uid})`,
     `process: ${observed.pid}, ${observed.terminal === 'none' ? 'no terminal' : observed.terminal === 'unknown' ? 'terminal unknown' : observed.terminal}, identity ${observed.identity}`,
     ...observed.ancestors.map((ancestor) => `started by: ${ancestor.exe ?? 'unknown'}${ancestor.argv.length > 0 ? ` · ${ancestor.argv.join(' ')}` : ''}`),
-    ...items.map(({ path, field, version }) => `${card.kind === 'put' ? 'store' : 'release'}: ${path}${field === undefined ? '' : `#${field}`} version ${version}`),
+    ...items.map(
+      ({ path, field, version }) => `${card.kind === 'put' ? 'store' : 'release'}: ${path}${field === undefined ? '' : `#${field}`} version ${version}`,
+    ),
     `command: ${observed.argv.join(' ') || 'unknown'}`,
     `directory: ${observed.cwd ?? 'unknown'}`,
     ...(observed.container === undefined ? [] : [`container: ${observed.container}`]),
@@ -91,6 +93,7 @@ function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
 }
 
 export function programWords({ exe, exeHash, script, scriptHash }: Observed): string {
-  const part = (path: string | undefined, digest: string | undefined): string => `${path ?? 'unknown'} (${digest === undefined ? 'content unknown' : `sha256 ${digest}`})`;
+  const part = (path: string | undefined, digest: string | undefined): string =>
+    `${path ?? 'unknown'} (${digest === undefined ? 'content unknown' : `sha256 ${digest}`})`;
   return part(exe, exeHash) + (script === undefined ? '' : ` running ${part(script, scriptHash)}`);
 }

@@ -7,6 +7,7 @@ import type { DeviceId, MemberId, OrgId, PolicyId } from '../../protocol/hash.ts
 import { type Signer, exportPrivateKey, generateSigner } from '../../protocol/keys.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { DeviceAdd, Policy } from '../../protocol/org-log/bodies.ts';
+import { advance } from '../../protocol/org-log/apply.ts';
 import { encodeEntry, entryHash, zeroHash } from '../../protocol/org-log/entry.ts';
 import { mkCommitment } from '../../protocol/org-log/record.ts';
 import { orgIdOf } from '../../protocol/org-log/verify.ts';
@@ -28,7 +29,17 @@ export async function createOrg(platform: Platform, relay: string, input: Create
   progress('checking-passkeys');
   await platform.authenticator.checkSupport();
   await checkRelay(platform, relay);
-  const made = await makeDevice(platform, { member: newId<MemberId>(platform.random), deviceName: input.deviceName, rpName: 'Stillvault', userName: `${input.memberName} · ${input.orgName}`, rpId: platform.location.hostname }, () => progress('passkey-created'));
+  const made = await makeDevice(
+    platform,
+    {
+      member: newId<MemberId>(platform.random),
+      deviceName: input.deviceName,
+      rpName: 'Stillvault',
+      userName: `${input.memberName} · ${input.orgName}`,
+      rpId: platform.location.hostname,
+    },
+    () => progress('passkey-created'),
+  );
   progress('passkey-verified');
 
   progress('signing-organisation');
@@ -38,6 +49,9 @@ export async function createOrg(platform: Platform, relay: string, input: Create
   const org = orgIdOf(eh);
   const { assertion, sealedKeys } = await made.confirm(org, fromHex(eh)).finally(made.discard);
   const genesis = await signEnvelope('entry', payload, [{ signer: made.sig, assertion }]);
+
+  // What everybody else would refuse is found before anything is written.
+  await advance(undefined, genesis, platform.now());
 
   progress('storing');
   const device: StoredDevice = { ...made.stored, status: 'creating', org, relay, sealedKeys, start: { epoch: 0, mk, genesis } };
@@ -57,19 +71,42 @@ async function checkRelay(platform: Platform, relay: string): Promise<void> {
 }
 
 function genesisPayload(platform: Platform, input: CreateOrg, device: DeviceAdd, mk: Uint8Array): Uint8Array {
-  const policy: Policy = { ...defaultPolicy, policy: newId<PolicyId>(platform.random), pattern: '**', clauses: [{ k: 1, members: [device.member], groups: [] }] };
+  const policy: Policy = {
+    ...defaultPolicy,
+    policy: newId<PolicyId>(platform.random),
+    pattern: '**',
+    clauses: [{ k: 1, members: [device.member], groups: [] }],
+  };
   return encodeEntry({
-    org: orgIdOf(zeroHash), seq: 0, prev: zeroHash, ts: platform.now(), signers: [{ kind: 'device', id: device.device }], type: 'genesis',
+    org: orgIdOf(zeroHash),
+    seq: 0,
+    prev: zeroHash,
+    ts: platform.now(),
+    signers: [{ kind: 'device', id: device.device }],
+    type: 'genesis',
     body: {
-      name: input.orgName, founder: { member: device.member, name: input.memberName, roles: ['admin', 'approver', 'writer'] }, device, tAdmin: 1,
-      origins: [platform.location.origin], rpIds: [platform.location.hostname], policies: [policy], mkCommitment: mkCommitment(mk), salt: platform.random(32),
+      name: input.orgName,
+      founder: { member: device.member, name: input.memberName, roles: ['admin', 'approver', 'writer'] },
+      device,
+      tAdmin: 1,
+      origins: [platform.location.origin],
+      rpIds: [platform.location.hostname],
+      policies: [policy],
+      mkCommitment: mkCommitment(mk),
+      salt: platform.random(32),
     },
   });
 }
 
 // --- A device's keys, for the first and for every further device -----------------------------------------
 
-export interface DeviceWish { readonly member: MemberId; readonly deviceName: string; readonly rpId: string; readonly rpName: string; readonly userName: string }
+export interface DeviceWish {
+  readonly member: MemberId;
+  readonly deviceName: string;
+  readonly rpId: string;
+  readonly rpName: string;
+  readonly userName: string;
+}
 export interface MadeDevice {
   readonly facts: DeviceAdd;
   readonly keys: FreshKeys;
@@ -97,9 +134,23 @@ export async function makeDevice(platform: Platform, wish: DeviceWish, onCreated
   const [sigScalar, custodySeed, inboxSeed] = [await exportPrivateKey(privateKey), random(32), random(32)];
   const device = newId<DeviceId>(random);
   const facts: DeviceAdd = {
-    device, member: wish.member, name: wish.deviceName, sigKey: sig.publicKey, presenceKey: keys.presence.publicKey,
-    inboxKey: (await kemKeyFrom(inboxSeed.slice())).publicKey, custodyKey: (await kemKeyFrom(custodySeed.slice())).publicKey, mailboxSeed: random(32),
-    passkey: { credentialId: passkey.credentialId, publicKey: passkey.publicKey, rpId, aaguid: passkey.aaguid, backupEligible: passkey.backupEligible, backedUp: passkey.backedUp, attestationDigest: passkey.attestationDigest },
+    device,
+    member: wish.member,
+    name: wish.deviceName,
+    sigKey: sig.publicKey,
+    presenceKey: keys.presence.publicKey,
+    inboxKey: (await kemKeyFrom(inboxSeed.slice())).publicKey,
+    custodyKey: (await kemKeyFrom(custodySeed.slice())).publicKey,
+    mailboxSeed: random(32),
+    passkey: {
+      credentialId: passkey.credentialId,
+      publicKey: passkey.publicKey,
+      rpId,
+      aaguid: passkey.aaguid,
+      backupEligible: passkey.backupEligible,
+      backedUp: passkey.backedUp,
+      attestationDigest: passkey.attestationDigest,
+    },
   };
   const discard = (): void => wipe(first.prf.first, first.prf.second, sigScalar, custodySeed);
 
@@ -108,16 +159,31 @@ export async function makeDevice(platform: Platform, wish: DeviceWish, onCreated
     const local = await keys.mac(concat(prfFirst, prfSecond));
     const input = (prf: GetAnswer['prf']): KekInput => ({ org, device, rpId, credentialId: passkey.credentialId, prf, local });
     try {
-      check(equalBytes(first.prf.first, second.prf.first) && equalBytes(first.prf.second, second.prf.second), 'E_PRF_KCV', 'the passkey gave two different keys');
+      check(
+        equalBytes(first.prf.first, second.prf.first) && equalBytes(first.prf.second, second.prf.second),
+        'E_PRF_KCV',
+        'the passkey gave two different keys',
+      );
       const sealedKeys = await sealDeviceKeys(input(first.prf), { sigScalar, sigPublic: sig.publicKey, custodySeed }, random);
       const opened = await openDeviceKeys(input(second.prf), sealedKeys);
-      if (!equalBytes(opened.custody.publicKey, facts.custodyKey) || opened.sig.keyId !== sig.keyId) throw new ProtocolError('E_PRF_KCV', 'the sealed keys did not open again');
+      if (!equalBytes(opened.custody.publicKey, facts.custodyKey) || opened.sig.keyId !== sig.keyId)
+        throw new ProtocolError('E_PRF_KCV', 'the sealed keys did not open again');
       return { assertion: second.assertion, sealedKeys };
     } finally {
       wipe(second.prf.first, second.prf.second, local);
     }
   }
 
-  const stored = { member: wish.member, device, rpId, credentialId: passkey.credentialId, transports: passkey.transports.slice(0, 8), prfFirst, prfSecond, bindCheck: await bindCheck(keys), inboxSeed };
+  const stored = {
+    member: wish.member,
+    device,
+    rpId,
+    credentialId: passkey.credentialId,
+    transports: passkey.transports.slice(0, 8),
+    prfFirst,
+    prfSecond,
+    bindCheck: await bindCheck(keys),
+    inboxSeed,
+  };
   return { facts, keys, sig, stored, confirm, discard };
 }

@@ -11,8 +11,15 @@ import { unlock } from './unlock.ts';
 /** Type and body of an entry to be signed. */
 export type Draft = { readonly [T in EntryType]: { readonly type: T; readonly body: Bodies[T] } }[EntryType];
 /** With meta.rotate: the new key and what its first record carries. */
-export interface Rotation { readonly epoch: number; readonly mk: Uint8Array; readonly opens: NewEpoch }
-export interface Plan { readonly draft: Draft; readonly rotation?: Rotation }
+export interface Rotation {
+  readonly epoch: number;
+  readonly mk: Uint8Array;
+  readonly opens: NewEpoch;
+}
+export interface Plan {
+  readonly draft: Draft;
+  readonly rotation?: Rotation;
+}
 
 const attempts = 3;
 
@@ -27,7 +34,9 @@ export async function appendSigned(session: Session, plan: (state: OrgState) => 
     const payload = encodeEntry(frame(session, state, draft));
     const eh = entryHash(payload);
     try {
-      return await unlock(session, eh, async ({ sig, assertion }) => session.log.append(await signEnvelope('entry', payload, [{ signer: sig, assertion }]), rotation));
+      return await unlock(session, eh, async ({ sig, assertion }) =>
+        session.log.append(await signEnvelope('entry', payload, [{ signer: sig, assertion }]), rotation),
+      );
     } catch (error) {
       if (!(error instanceof RelayClientError)) throw error;
       // The answer may be what was lost, not the entry.

@@ -46,6 +46,7 @@ export async function follow(deps: {
   let online = false;
   let attestedAt = 0;
   let polling: Promise<void> | undefined;
+  let wanted = false;
   let isFirst = true;
   const handled = new Set<number>();
   const stopping = new AbortController();
@@ -57,7 +58,12 @@ export async function follow(deps: {
   };
   const attestations = (): readonly MailboxId[] => (log.state ? mailboxesAround(attestationSeed(me.org, log.state.mkCommitment), platform.now()) : []);
   const machineStreams = (): ReadonlyMap<StreamId, () => Promise<void>> =>
-    new Map([...(log.state?.machines.values() ?? [])].filter(({ status }) => status === 'active').slice(0, streamsMax).map(({ machine }) => [receiptStream(me.org, machine), () => receipts.catchUp(machine)]));
+    new Map(
+      [...(log.state?.machines.values() ?? [])]
+        .filter(({ status }) => status === 'active')
+        .slice(0, streamsMax)
+        .map(({ machine }) => [receiptStream(me.org, machine), () => receipts.catchUp(machine)]),
+    );
 
   function setOnline(now: boolean): void {
     if (now === online) return;
@@ -127,18 +133,23 @@ export async function follow(deps: {
     await attest();
   }
 
+  // Who asks during a poll gets one that began after the asking.
   function poll(): Promise<void> {
-    polling ??= pollOnce()
-      .then(() => {
+    wanted = true;
+    return (polling ??= pollAll().finally(() => (polling = undefined)));
+  }
+  async function pollAll(): Promise<void> {
+    while (wanted && !stopping.signal.aborted) {
+      wanted = false;
+      try {
+        await pollOnce();
         setOnline(true);
         deps.onProblem(undefined);
-      })
-      .catch((error: unknown) => {
+      } catch (error) {
         if (error instanceof RelayClientError && error.code === 'E_RELAY_AWAY') setOnline(false);
         deps.onProblem(error);
-      })
-      .finally(() => (polling = undefined));
-    return polling;
+      }
+    }
   }
 
   const live = startLive({

@@ -24,9 +24,19 @@ export interface PastRow {
 }
 const line = text(4_096);
 const codec: Codec<PastRow> = record<PastRow>({
-  at: [1, time], kind: [2, oneOf<HistoryRow['kind']>(['release', 'use', 'deny', 'expired', 'withdrawn', 'failed', 'log', 'alert', 'stored', 'ended'])], what: [3, line], who: [4, array(line, limits.quorumN)], program: [5, line, 'optional'],
-  machineName: [6, line, 'optional'], isVerified: [7, flag], machine: [8, machineIdCodec, 'optional'], receipt: [9, count, 'optional'], requestId: [10, requestIdCodec, 'optional'],
-  secrets: [11, array(secretIdCodec, limits.itemsPerRequest)], exe: [12, line, 'optional'], exeHash: [13, hashCodec, 'optional'],
+  at: [1, time],
+  kind: [2, oneOf<HistoryRow['kind']>(['release', 'use', 'deny', 'expired', 'withdrawn', 'failed', 'log', 'alert', 'stored', 'ended'])],
+  what: [3, line],
+  who: [4, array(line, limits.quorumN)],
+  program: [5, line, 'optional'],
+  machineName: [6, line, 'optional'],
+  isVerified: [7, flag],
+  machine: [8, machineIdCodec, 'optional'],
+  receipt: [9, count, 'optional'],
+  requestId: [10, requestIdCodec, 'optional'],
+  secrets: [11, array(secretIdCodec, limits.itemsPerRequest)],
+  exe: [12, line, 'optional'],
+  exeHash: [13, hashCodec, 'optional'],
 });
 
 export interface History {
@@ -47,7 +57,11 @@ export async function openHistory(storage: DeviceStorage): Promise<History> {
   let numbered = 0;
   const stored = [...(await storage.read(prefix))];
   const old = stored.slice(0, Math.max(0, stored.length - rowsMax));
-  if (old.length > 0) await storage.write(new Map(), old.map(([name]) => name));
+  if (old.length > 0)
+    await storage.write(
+      new Map(),
+      old.map(([name]) => name),
+    );
   for (const [name, bytes] of stored.slice(old.length)) {
     keep(decode(codec, bytes, 65_536));
     numbered = Number(name.slice(prefix.length)) + 1;
@@ -69,5 +83,13 @@ export async function openHistory(storage: DeviceStorage): Promise<History> {
 }
 
 export function viewOfRow({ at, kind, what, who, program, machineName, isVerified }: PastRow): HistoryRow {
-  return { at, kind, what, who, proof: isVerified ? 'verified' : 'missing', ...(program === undefined ? {} : { program }), ...(machineName === undefined ? {} : { machine: machineName }) };
+  return {
+    at,
+    kind,
+    what,
+    who,
+    proof: isVerified ? 'verified' : 'missing',
+    ...(program === undefined ? {} : { program }),
+    ...(machineName === undefined ? {} : { machine: machineName }),
+  };
 }

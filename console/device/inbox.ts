@@ -48,7 +48,12 @@ const refusedMax = 50;
 /** Requests of one machine: a burst, then one per interval; more are dropped with one warning. */
 const bucket = { burst: 10, intervalMs: 6_000 } as const;
 
-export function createInbox(deps: { readonly session: Session; readonly memory: DeviceMemory; readonly history: History; readonly onChange: () => void }): Inbox {
+export function createInbox(deps: {
+  readonly session: Session;
+  readonly memory: DeviceMemory;
+  readonly history: History;
+  readonly onChange: () => void;
+}): Inbox {
   const { session, memory, history, onChange } = deps;
   const { now } = session.platform;
   const pending = new Map<RequestId, Pending>();
@@ -57,12 +62,17 @@ export function createInbox(deps: { readonly session: Session; readonly memory: 
   const tokens = new Map<MachineId, { left: number; at: number }>();
 
   async function verify(bytes: Uint8Array, seen: RequestMemory['seen'] = memory.seen): Promise<VerifiedRequest> {
-    const once = (state: OrgState): Promise<VerifiedRequest> => verifyRequest(state, historyOf(session), { highWater: memory.highWater, seen }, session.me.member, bytes, now());
+    const once = (state: OrgState): Promise<VerifiedRequest> =>
+      verifyRequest(state, historyOf(session), { highWater: memory.highWater, seen }, session.me.member, bytes, now());
     try {
       return await once(session.log.requireState());
     } catch (error) {
       // A machine that this log does not know yet looks like a stranger: the log is read before it is judged.
-      if (!(error instanceof ProtocolError) || !['E_HEAD_AHEAD', 'E_SIG_REQUEST', 'E_VERSION', 'E_UNKNOWN_ID', 'E_POLICY_CHANGED', 'E_MACHINE_REVOKED', 'E_FROZEN'].includes(error.code)) throw error;
+      if (
+        !(error instanceof ProtocolError) ||
+        !['E_HEAD_AHEAD', 'E_SIG_REQUEST', 'E_VERSION', 'E_UNKNOWN_ID', 'E_POLICY_CHANGED', 'E_MACHINE_REVOKED', 'E_FROZEN'].includes(error.code)
+      )
+        throw error;
       return once(await session.log.sync());
     }
   }
@@ -147,9 +157,11 @@ export function createInbox(deps: { readonly session: Session; readonly memory: 
         const { requestId } = found.card;
         const stored = found.put && secretAt(state, found.put.path);
         if (found.put && stored?.put.body === found.put.body) settle(requestId, { kind: 'stored', by: [], at: now() });
-        else await recheckOne(found).catch((error: unknown) => {
-          if (error instanceof ProtocolError && error.code !== 'E_HEAD_AHEAD') settle(requestId, { kind: error.code === 'E_REQ_STALE' ? 'expired' : 'failed', by: [], at: now(), note: error.code });
-        });
+        else
+          await recheckOne(found).catch((error: unknown) => {
+            if (error instanceof ProtocolError && error.code !== 'E_HEAD_AHEAD')
+              settle(requestId, { kind: error.code === 'E_REQ_STALE' ? 'expired' : 'failed', by: [], at: now(), note: error.code });
+          });
       }
     },
     tick: () => {

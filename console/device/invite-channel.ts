@@ -19,17 +19,34 @@ export interface InviteMessage {
   readonly attempt: Hash;
   readonly body: Uint8Array;
 }
-const messageCodec: Codec<InviteMessage> = record<InviteMessage>({ step: [1, oneOf<InviteStep>(['commit', 'nonce', 'reveal', 'draft', 'signed', 'done', 'ended'])], attempt: [2, hashCodec], body: [3, bytesUpTo(32_768)] });
+const messageCodec: Codec<InviteMessage> = record<InviteMessage>({
+  step: [1, oneOf<InviteStep>(['commit', 'nonce', 'reveal', 'draft', 'signed', 'done', 'ended'])],
+  attempt: [2, hashCodec],
+  body: [3, bytesUpTo(32_768)],
+});
 
-export interface Reveal { readonly device: Uint8Array; readonly nonce: Uint8Array }
+export interface Reveal {
+  readonly device: Uint8Array;
+  readonly nonce: Uint8Array;
+}
 export const revealCodec: Codec<Reveal> = record<Reveal>({ device: [1, bytesUpTo(8_192)], nonce: [2, bytes(32)] });
 /** The newest metadata key and the payload of device.add, to be signed by both. */
-export interface Draft { readonly epoch: number; readonly mk: Uint8Array; readonly payload: Uint8Array }
+export interface Draft {
+  readonly epoch: number;
+  readonly mk: Uint8Array;
+  readonly payload: Uint8Array;
+}
 export const draftCodec: Codec<Draft> = record<Draft>({ epoch: [1, count], mk: [2, bytes(32)], payload: [3, bytesUpTo(16_384)] });
-export interface DeviceSignature { readonly signature: Uint8Array; readonly assertion: Assertion }
+export interface DeviceSignature {
+  readonly signature: Uint8Array;
+  readonly assertion: Assertion;
+}
 export const signatureBodyCodec: Codec<DeviceSignature> = record<DeviceSignature>({ signature: [1, signatureCodec], assertion: [2, assertionCodec] });
 
-interface Sealed { readonly salt: Uint8Array; readonly sealed: Uint8Array }
+interface Sealed {
+  readonly salt: Uint8Array;
+  readonly sealed: Uint8Array;
+}
 const sealedCodec: Codec<Sealed> = record<Sealed>({ salt: [1, bytes(16)], sealed: [2, bytesUpTo(limits.mailBytes)] });
 type Direction = 'to-admin' | 'to-device';
 
@@ -43,7 +60,13 @@ const ttlS = 3_600;
 const waitMs = 20_000;
 const retryMs = 1_000;
 
-export function createInviteChannel(deps: { readonly client: RelayClient; readonly platform: Pick<Platform, 'now' | 'random' | 'sleep'>; readonly invite: DeviceInvite; readonly side: 'admin' | 'device'; readonly expiresAt?: number }): InviteChannel {
+export function createInviteChannel(deps: {
+  readonly client: RelayClient;
+  readonly platform: Pick<Platform, 'now' | 'random' | 'sleep'>;
+  readonly invite: DeviceInvite;
+  readonly side: 'admin' | 'device';
+  readonly expiresAt?: number;
+}): InviteChannel {
   const { client, platform, invite, side } = deps;
   const [out, inward]: readonly [Direction, Direction] = side === 'admin' ? ['to-device', 'to-admin'] : ['to-admin', 'to-device'];
   // A fresh salt makes each key one that seals once, also where a page was reloaded.
@@ -57,7 +80,7 @@ export function createInviteChannel(deps: { readonly client: RelayClient; readon
       await client.post([{ mailbox: invite.mailbox, body: encode(sealedCodec, { salt, sealed }), ttlS }]);
     },
     async *messages(signal) {
-      for (let after = 0; !signal.aborted; ) {
+      for (let after = 0; !signal.aborted;) {
         if (platform.now() > (deps.expiresAt ?? Number.MAX_SAFE_INTEGER)) throw new ConsoleError('E_INVITE_ENDED', 'the invitation has expired');
         try {
           const page = await client.readMail({ mailboxes: [invite.mailbox], after, limit: 50, waitMs }, signal);

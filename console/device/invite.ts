@@ -35,7 +35,13 @@ export async function startInvite(session: Session, input: InviteInput): Promise
   // The link's secret is the private key of a relay session that reads and posts, and ends by itself.
   const { signer, privateKey } = await generateSigner(true);
   const invite: DeviceInvite = {
-    org: me.org, head: log.requireState().head, member, joinId: toHex(platform.random(16)), secret: await exportPrivateKey(privateKey), mailbox: toHex(platform.random(32)) as MailboxId /* random, minted here */, relay: me.relay,
+    org: me.org,
+    head: log.requireState().head,
+    member,
+    joinId: toHex(platform.random(16)),
+    secret: await exportPrivateKey(privateKey),
+    mailbox: toHex(platform.random(32)) as MailboxId /* random, minted here */,
+    relay: me.relay,
   };
   const expiresAt = platform.now() + lifeMs;
   await client.registerKey(signer.publicKey, 'join', expiresAt);
@@ -46,7 +52,8 @@ export async function startInvite(session: Session, input: InviteInput): Promise
   codes.promise.catch(() => undefined); // told by confirm() too
   let device: { readonly attempt: Hash; readonly facts: DeviceAdd } | undefined;
   let signed = Promise.withResolvers<DeviceSignature>();
-  signed.promise.catch(() => undefined);
+  const over = Promise.withResolvers<never>();
+  over.promise.catch(() => undefined); // told by confirm()
 
   async function listen(): Promise<void> {
     let attempts = 0;
@@ -74,7 +81,7 @@ export async function startInvite(session: Session, input: InviteInput): Promise
   async function end(error: unknown): Promise<void> {
     stopping.abort();
     codes.reject(error);
-    signed.reject(error);
+    over.reject(error);
     wipe(invite.secret);
     await client.revokeKey(signer.keyId).catch(() => undefined); // it expires anyway
   }
@@ -94,9 +101,8 @@ export async function startInvite(session: Session, input: InviteInput): Promise
         try {
           await admit(session, facts, async (draft) => {
             signed = Promise.withResolvers<DeviceSignature>();
-            signed.promise.catch(() => undefined);
             await channel.send('draft', attempt, encode(draftCodec, draft));
-            return signed.promise;
+            return Promise.race([signed.promise, over.promise]);
           });
           break;
         } catch (error) {
@@ -109,7 +115,10 @@ export async function startInvite(session: Session, input: InviteInput): Promise
       await ended;
     },
     cancel: () => {
-      void channel.send('ended', device?.attempt ?? noAttempt).catch(() => undefined).finally(() => stopping.abort());
+      void channel
+        .send('ended', device?.attempt ?? noAttempt)
+        .catch(() => undefined)
+        .finally(() => stopping.abort());
     },
   };
 }
@@ -129,19 +138,31 @@ async function memberFor(session: Session, input: InviteInput): Promise<MemberId
 
 function withoutDevice(state: OrgState, name: string, roles: readonly string[]): MemberId | undefined {
   const hasDevice = (id: MemberId): boolean => [...state.devices.values()].some(({ member }) => member === id);
-  return [...state.members.values()].find((member) => !member.removed && member.name === name && member.roles.join() === roles.join() && !hasDevice(member.id))?.id;
+  return [...state.members.values()].find((member) => !member.removed && member.name === name && member.roles.join() === roles.join() && !hasDevice(member.id))
+    ?.id;
 }
 
 /** One gesture of the admin, one of the new device, over the same entry. */
-async function admit(session: Session, facts: DeviceAdd, askDevice: (draft: { readonly epoch: number; readonly mk: Uint8Array; readonly payload: Uint8Array }) => Promise<DeviceSignature>): Promise<void> {
+async function admit(
+  session: Session,
+  facts: DeviceAdd,
+  askDevice: (draft: { readonly epoch: number; readonly mk: Uint8Array; readonly payload: Uint8Array }) => Promise<DeviceSignature>,
+): Promise<void> {
   const { log, me, platform } = session;
   const state = await log.sync();
   const mk = log.keys.get(state.mkEpoch);
   check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
-  const signers = [{ kind: 'device', id: me.device }, { kind: 'device', id: facts.device }] as const;
+  const signers = [
+    { kind: 'device', id: me.device },
+    { kind: 'device', id: facts.device },
+  ] as const;
   const payload = encodeEntry({ org: state.org, seq: state.head.seq + 1, prev: state.head.eh, ts: platform.now(), signers, type: 'device.add', body: facts });
   const payloadType = payloadTypeOf('entry');
-  const mine = await unlock(session, entryHash(payload), async ({ sig, assertion }) => ({ keyId: sig.keyId, signature: await sig.sign(preAuthEncode(payloadType, payload)), assertion }));
+  const mine = await unlock(session, entryHash(payload), async ({ sig, assertion }) => ({
+    keyId: sig.keyId,
+    signature: await sig.sign(preAuthEncode(payloadType, payload)),
+    assertion,
+  }));
   const theirs = await askDevice({ epoch: state.mkEpoch, mk, payload });
   const envelope = encodeEnvelope({ payloadType, payload, signatures: [mine, { keyId: keyIdOf('ES256', facts.sigKey), ...theirs }] });
   const after = await log.append(envelope);

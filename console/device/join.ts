@@ -32,11 +32,24 @@ export async function startJoin(platform: Platform, link: string, deviceName: st
   verifyText(deviceName, limits.nameBytes);
   await platform.authenticator.checkSupport();
   const { invite, publicKey } = parseLink(link);
-  const client = createRelayClient({ url: invite.relay, org: invite.org, signer: await importSigner(invite.secret, publicKey), fetch: platform.fetch, now: platform.now, random: platform.random });
-  await client.session().catch((error: unknown) => {
-    throw error instanceof RelayClientError && error.code === 'E_RELAY_AUTH' ? new ConsoleError('E_INVITE_ENDED', 'the relay does not know this invitation, or it has expired', { cause: error }) : error;
+  const client = createRelayClient({
+    url: invite.relay,
+    org: invite.org,
+    signer: await importSigner(invite.secret, publicKey),
+    fetch: platform.fetch,
+    now: platform.now,
+    random: platform.random,
   });
-  const made = await makeDevice(platform, { member: invite.member, deviceName, rpName: 'Stillvault', userName: deviceName, rpId: platform.location.hostname }, () => undefined);
+  await client.session().catch((error: unknown) => {
+    throw error instanceof RelayClientError && error.code === 'E_RELAY_AUTH'
+      ? new ConsoleError('E_INVITE_ENDED', 'the relay does not know this invitation, or it has expired', { cause: error })
+      : error;
+  });
+  const made = await makeDevice(
+    platform,
+    { member: invite.member, deviceName, rpName: 'Stillvault', userName: deviceName, rpId: platform.location.hostname },
+    () => undefined,
+  );
   const device = encode(deviceAddCodec, made.facts);
   const nonce = platform.random(32);
   const attempt = deviceCommitment(device, nonce);
@@ -59,7 +72,7 @@ export async function startJoin(platform: Platform, link: string, deviceName: st
 
   async function confirm(): Promise<StoredDevice> {
     await codes;
-    for (let mine: StoredDevice | undefined; ; ) {
+    for (let mine: StoredDevice | undefined; ;) {
       const { step, body } = await next(messages, attempt, ['draft', 'done']);
       if (step === 'done') {
         check(mine !== undefined, 'E_SIGNERS', 'admitted without its own signature');
@@ -94,7 +107,10 @@ export async function startJoin(platform: Platform, link: string, deviceName: st
       },
       cancel: () => {
         made.discard();
-        void channel.send('ended', attempt).catch(() => undefined).finally(() => stopping.abort());
+        void channel
+          .send('ended', attempt)
+          .catch(() => undefined)
+          .finally(() => stopping.abort());
       },
     },
   };

@@ -17,8 +17,16 @@ const answerBytes = 16_384;
 
 export function createLocalDaemon({ fetch, location }: Pick<Platform, 'fetch' | 'location'>): LocalDaemon {
   async function call(method: 'GET' | 'POST', path: string, body?: object): Promise<unknown> {
-    const headers: Record<string, string> = { ...(location.setupSecret === undefined ? {} : { 'x-stillvault-setup': location.setupSecret }), ...(body ? { 'content-type': 'application/json' } : {}) };
-    const response = await fetch(location.origin + path, { method, headers, signal: AbortSignal.timeout(timeoutMs), ...(body ? { body: encodeUtf8(JSON.stringify(body)) } : {}) });
+    const headers: Record<string, string> = {
+      ...(location.setupSecret === undefined ? {} : { 'x-stillvault-setup': location.setupSecret }),
+      ...(body ? { 'content-type': 'application/json' } : {}),
+    };
+    const response = await fetch(location.origin + path, {
+      method,
+      headers,
+      signal: AbortSignal.timeout(timeoutMs),
+      ...(body ? { body: encodeUtf8(JSON.stringify(body)) } : {}),
+    });
     const bytes = new Uint8Array(await response.arrayBuffer());
     if (response.status !== 200 || bytes.length > answerBytes) throw new ConsoleError('E_LOCAL', `the local daemon answered ${response.status}`);
     return JSON.parse(decodeUtf8(bytes)) as unknown; // JSON.parse is typed any

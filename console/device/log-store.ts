@@ -9,9 +9,17 @@ import type { DeviceStorage } from '../platform/platform.ts';
 import { entryHash } from '../../protocol/org-log/entry.ts';
 import { parseEnvelope } from '../../protocol/sign.ts';
 
-interface Mark { readonly entries: number; readonly seq: number; readonly eh: Hash; readonly keys: readonly { readonly epoch: number; readonly mk: Uint8Array }[] }
+interface Mark {
+  readonly entries: number;
+  readonly seq: number;
+  readonly eh: Hash;
+  readonly keys: readonly { readonly epoch: number; readonly mk: Uint8Array }[];
+}
 const markCodec: Codec<Mark> = record<Mark>({
-  entries: [1, count], seq: [2, int(-1, Number.MAX_SAFE_INTEGER)], eh: [3, hashCodec], keys: [4, array(record({ epoch: [1, count], mk: [2, bytes(32)] }), 1_024)],
+  entries: [1, count],
+  seq: [2, int(-1, Number.MAX_SAFE_INTEGER)],
+  eh: [3, hashCodec],
+  keys: [4, array(record({ epoch: [1, count], mk: [2, bytes(32)] }), 1_024)],
 });
 const markName = 'log-mark';
 const entryName = (seq: number): string => `log/${String(seq).padStart(10, '0')}`;

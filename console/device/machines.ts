@@ -17,7 +17,10 @@ import { type Session, requireRole } from './session.ts';
 const tokenLifeMs = 60 * 60_000;
 const letterTtlS = 604_800;
 
-export interface IssuedToken { readonly token: string; readonly expiresAt: number }
+export interface IssuedToken {
+  readonly token: string;
+  readonly expiresAt: number;
+}
 
 export async function issueToken(session: Session): Promise<IssuedToken> {
   const { platform, client, log, me } = session;
@@ -32,7 +35,9 @@ export async function issueToken(session: Session): Promise<IssuedToken> {
   const mk = log.keys.get(state.mkEpoch);
   check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
   await client.registerKey(signer.publicKey, 'join', expiresAt);
-  await client.post([{ mailbox: joinMailbox(token), body: await sealJoinPacket(token, { epoch: state.mkEpoch, mk }, platform.random), ttlS: tokenLifeMs / 1_000 }]);
+  await client.post([
+    { mailbox: joinMailbox(token), body: await sealJoinPacket(token, { epoch: state.mkEpoch, mk }, platform.random), ttlS: tokenLifeMs / 1_000 },
+  ]);
   const text = formatToken(token);
   wipe(scalar);
   return { token: text, expiresAt };
@@ -74,7 +79,11 @@ export async function revokeMachine(session: Session, id: MachineId): Promise<vo
 }
 
 function heldBy(state: OrgState, recipient: string): readonly SecretId[] {
-  return [...state.secrets.values()].filter(({ retired, wraps }) => !retired && wraps.some((wrap) => wrap.recipient === recipient)).map(({ id }) => id).sort().slice(0, 1_024);
+  return [...state.secrets.values()]
+    .filter(({ retired, wraps }) => !retired && wraps.some((wrap) => wrap.recipient === recipient))
+    .map(({ id }) => id)
+    .sort()
+    .slice(0, 1_024);
 }
 
 /** A new metadata key, wrapped for everybody who is still here. */
@@ -114,4 +123,3 @@ function found(state: OrgState, id: MachineId): Machine {
   check(machine !== undefined, 'E_UNKNOWN_ID', 'no such machine');
   return machine;
 }
-

@@ -24,13 +24,28 @@ export interface OpenedDevice {
   /** Calls `progress` when the machine tells that it released. */
   watchRelease(request: RequestId, progress: (step: ApproveStep) => void): void;
   markEnding(lease: LeaseId): void;
+  /** After an act that failed: stops everything where the log has stopped. */
+  lookAtLog(): void;
   stop(): void;
 }
 
 /** What no polling repairs: a person has to look. */
-const haltingCodes: ReadonlySet<string> = new Set(['E_FORK', 'E_LOG_ROLLBACK', 'E_CHAIN', 'E_CHAIN_GAP', 'E_CHECKPOINT_STATE', 'E_TYPE_UNKNOWN', 'E_SUITE', 'E_REVOKED', 'E_STORAGE']);
+const haltingCodes: ReadonlySet<string> = new Set([
+  'E_FORK',
+  'E_LOG_ROLLBACK',
+  'E_CHAIN',
+  'E_CHAIN_GAP',
+  'E_CHECKPOINT_STATE',
+  'E_TYPE_UNKNOWN',
+  'E_SUITE',
+  'E_REVOKED',
+  'E_STORAGE',
+]);
 
-export async function openDevice(session: Session, events: { readonly onChange: () => void; readonly onHalt: (failure: AppFailure) => void }): Promise<OpenedDevice> {
+export async function openDevice(
+  session: Session,
+  events: { readonly onChange: () => void; readonly onHalt: (failure: AppFailure) => void },
+): Promise<OpenedDevice> {
   const { platform, log } = session;
   const history = await openHistory(platform.storage);
   const memory = await openMemory(platform.storage);
@@ -92,6 +107,9 @@ export async function openDevice(session: Session, events: { readonly onChange: 
     markEnding: (lease) => {
       ending.add(lease);
       changed();
+    },
+    lookAtLog: () => {
+      if (log.halted) problem(log.halted);
     },
     stop: () => started.stop(),
   };

@@ -46,9 +46,20 @@ export function orgView(parts: ViewParts): OrgView {
     refused: inbox.refused(),
     secrets: secretRows(state, parts.entries),
     leases: parts.receipts.leases().map((lease) => leaseRow(state, lease, parts.ending)),
-    machines: [...state.machines.values()].map((machine): MachineRow => ({ id: machine.machine, name: machine.name, status: machine.status, words: wordsOf(state, machine), since: sinceOf(parts.entries, machine.machine) })),
+    machines: [...state.machines.values()]
+      .map((machine): MachineRow => ({
+        id: machine.machine,
+        name: machine.name,
+        status: machine.status,
+        words: wordsOf(state, machine),
+        since: sinceOf(parts.entries, machine.machine),
+      }))
+      .sort(byName),
     members: memberRows(state, session),
-    policies: [...state.policies.values()].filter(({ retired }) => !retired).map((policy): PolicyRow => ({ pattern: policy.pattern, words: policyWords(state, policy) })),
+    policies: [...state.policies.values()]
+      .filter(({ retired }) => !retired)
+      .map((policy): PolicyRow => ({ pattern: policy.pattern, words: policyWords(state, policy) }))
+      .sort((a, b) => (a.pattern < b.pattern ? -1 : 1)),
     history: historyRows(state, parts),
     ...(notice ? { notice } : {}),
   };
@@ -64,8 +75,15 @@ function secretRow(state: OrgState, secret: Secret, entries: readonly Entry[]): 
   const policy = policyFor(state, path);
   const putEntry = entries.findLast((entry) => entry.type === 'secret.put' && entry.body.secret === id);
   return {
-    id, path, version: put.ver, fields: put.fields, description: mixesScripts(put.description) ? `${put.description} (mixed alphabets)` : put.description, updatedAt: putTs,
-    by: putEntry ? rowOfEntry(state, putEntry).who.join(', ') : '', policy: policy?.pattern ?? 'none', waiting: waitingNames(state, secret),
+    id,
+    path,
+    version: put.ver,
+    fields: put.fields,
+    description: mixesScripts(put.description) ? `${put.description} (mixed alphabets)` : put.description,
+    updatedAt: putTs,
+    by: putEntry ? rowOfEntry(state, putEntry).who.join(', ') : '',
+    policy: policy?.pattern ?? 'none',
+    waiting: waitingNames(state, secret),
     machines: secret.wraps.filter(({ kind }) => kind === 'machine').flatMap(({ recipient }) => activeMachine(state, recipient as MachineId)?.name ?? []), // a machine wrap names a machine id
   };
 }
@@ -76,7 +94,9 @@ function waitingNames(state: OrgState, secret: Secret): readonly string[] {
   if (!policy) return [];
   try {
     const slots = recipientsOf(state, policy).filter(({ recipient }) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
-    return slots.map(({ kind, recipient }) => (kind === 'device' ? deviceName(state, recipient as DeviceId) : (state.machines.get(recipient as MachineId)?.name ?? kind))); // kind decides the id's brand
+    return slots.map(({ kind, recipient }) =>
+      kind === 'device' ? deviceName(state, recipient as DeviceId) : (state.machines.get(recipient as MachineId)?.name ?? kind),
+    ); // kind decides the id's brand
   } catch {
     return ['enough approvers']; // the policy's quorum cannot be filled any more
   }
@@ -89,8 +109,16 @@ function deviceName(state: OrgState, id: DeviceId): string {
 
 function leaseRow(state: OrgState, lease: KnownLease, ending: ReadonlySet<string>): LeaseRow {
   return {
-    id: lease.id, machine: lease.machine, machineName: state.machines.get(lease.machine)?.name ?? '', paths: lease.paths, holder: lease.holder, until: lease.until, usesLeft: Math.max(0, lease.uses - lease.used), used: lease.used,
-    approvedBy: lease.approvedBy, ending: ending.has(lease.id),
+    id: lease.id,
+    machine: lease.machine,
+    machineName: state.machines.get(lease.machine)?.name ?? '',
+    paths: lease.paths,
+    holder: lease.holder,
+    until: lease.until,
+    usesLeft: Math.max(0, lease.uses - lease.used),
+    used: lease.used,
+    approvedBy: lease.approvedBy,
+    ending: ending.has(lease.id),
   };
 }
 
@@ -100,9 +128,23 @@ function sinceOf(entries: readonly Entry[], machine: MachineId): number {
 
 function memberRows(state: OrgState, { me }: Session): readonly MemberRow[] {
   const row = (id: MemberId, name: string, roles: readonly string[]): MemberRow => ({
-    id, name, roles, me: id === me.member, devices: devicesOf(state, id).map((device) => ({ name: device.name, synced: device.passkey.backupEligible, me: device.device === me.device })),
+    id,
+    name,
+    roles,
+    me: id === me.member,
+    devices: devicesOf(state, id)
+      .map((device) => ({ id: device.device, name: device.name, synced: device.passkey.backupEligible, me: device.device === me.device }))
+      .sort(byName),
   });
-  return [...state.members.values()].filter(({ removed }) => !removed).map(({ id, name, roles }) => row(id, name, roles));
+  return [...state.members.values()]
+    .filter(({ removed }) => !removed)
+    .map(({ id, name, roles }) => row(id, name, roles))
+    .sort(byName);
+}
+
+// The log's maps are in the order of random ids.
+function byName(a: { readonly name: string; readonly id: string }, b: { readonly name: string; readonly id: string }): number {
+  return a.name < b.name || (a.name === b.name && a.id < b.id) ? -1 : 1;
 }
 
 /** Newest first. */

@@ -58,7 +58,12 @@ export function policyWords(state: OrgState, policy: Policy): string {
     return k === 1 ? (members.length + groups.length === 1 ? who : `any of ${who}`) : `${k} of ${who}`;
   });
   const { any, machines, groups } = policy.machines;
-  const where = any ? 'any machine' : [...machines.map((id) => state.machines.get(id)?.name ?? 'unknown'), ...groups.map((group) => `group ${state.groups.get(group)?.name ?? 'unknown'}`)].join(', ') || 'no machine';
+  const where = any
+    ? 'any machine'
+    : [
+        ...machines.map((id) => state.machines.get(id)?.name ?? 'unknown'),
+        ...groups.map((group) => `group ${state.groups.get(group)?.name ?? 'unknown'}`),
+      ].join(', ') || 'no machine';
   const lease = policy.maxTtlS === 0 ? 'once only' : `leases up to ${durationWords(policy.maxTtlS)}, ${policy.maxUses} uses`;
   return [clauses.join(' and '), where, lease, policy.tier].join(' · ');
 }

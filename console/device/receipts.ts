@@ -28,10 +28,21 @@ export interface KnownLease {
 }
 const line = text(2_048);
 const leaseCodec: Codec<KnownLease> = record<KnownLease>({
-  id: [1, leaseIdCodec], machine: [2, machineIdCodec], paths: [3, array(line, limits.itemsPerRequest)], holder: [4, line], until: [5, time], uses: [6, count], used: [7, count], approvedBy: [8, array(line, limits.quorumN)],
+  id: [1, leaseIdCodec],
+  machine: [2, machineIdCodec],
+  paths: [3, array(line, limits.itemsPerRequest)],
+  holder: [4, line],
+  until: [5, time],
+  uses: [6, count],
+  used: [7, count],
+  approvedBy: [8, array(line, limits.quorumN)],
 });
 /** How far a machine's chain was followed; `next` is the position in its stream. */
-interface ChainMark { readonly n: number; readonly hash: Hash; readonly next: number }
+interface ChainMark {
+  readonly n: number;
+  readonly hash: Hash;
+  readonly next: number;
+}
 const chainCodec: Codec<ChainMark> = record<ChainMark>({ n: [1, count], hash: [2, hashCodec], next: [3, count] });
 
 export interface Receipts {
@@ -47,7 +58,13 @@ export interface Receipts {
 
 const missingMs = 60_000;
 
-export async function openReceipts(deps: { readonly session: Session; readonly memory: DeviceMemory; readonly history: History; readonly inbox: Inbox; readonly onChange: () => void }): Promise<Receipts> {
+export async function openReceipts(deps: {
+  readonly session: Session;
+  readonly memory: DeviceMemory;
+  readonly history: History;
+  readonly inbox: Inbox;
+  readonly onChange: () => void;
+}): Promise<Receipts> {
   const { session, memory, history, inbox, onChange } = deps;
   const { storage, now } = session.platform;
   const chains = new Map<MachineId, ChainMark>();
@@ -71,7 +88,16 @@ export async function openReceipts(deps: { readonly session: Session; readonly m
 
   async function alert(what: string, machine: MachineId | undefined): Promise<void> {
     const name = machine && session.log.requireState().machines.get(machine)?.name;
-    const row: PastRow = { at: now(), kind: 'alert', what, who: [], isVerified: false, secrets: [], ...(machine === undefined ? {} : { machine }), ...(name === undefined ? {} : { machineName: name }) };
+    const row: PastRow = {
+      at: now(),
+      kind: 'alert',
+      what,
+      who: [],
+      isVerified: false,
+      secrets: [],
+      ...(machine === undefined ? {} : { machine }),
+      ...(name === undefined ? {} : { machineName: name }),
+    };
     await storage.write(new Map([history.add(row)]));
     onChange();
   }
@@ -127,7 +153,14 @@ export async function openReceipts(deps: { readonly session: Session; readonly m
     const known = leases.get(lease.id);
     const from = row?.kind === 'release' ? row : past;
     const made: KnownLease = known ?? {
-      id: lease.id, machine, paths: from ? from.what.split(', ') : [], holder: from?.program ?? 'unknown', until: lease.until, uses: lease.terms.uses, used: 1, approvedBy: from?.who ?? [],
+      id: lease.id,
+      machine,
+      paths: from ? from.what.split(', ') : [],
+      holder: from?.program ?? 'unknown',
+      until: lease.until,
+      uses: lease.terms.uses,
+      used: 1,
+      approvedBy: from?.who ?? [],
     };
     const counted = Number(/; (\d+) in all$/.exec(note)?.[1] ?? (outcome === 'used' ? made.used + 1 : made.used));
     return { ...made, used: counted, until: outcome === 'ended' ? Math.min(ts, made.until) : made.until };
@@ -166,7 +199,9 @@ export async function openReceipts(deps: { readonly session: Session; readonly m
       }),
     catchUp: (machine) =>
       inOrder(async () => {
-        const machines = machine ? [machine] : [...session.log.requireState().machines.values()].filter(({ status }) => status !== 'enrolled').map((known) => known.machine);
+        const machines = machine
+          ? [machine]
+          : [...session.log.requireState().machines.values()].filter(({ status }) => status !== 'enrolled').map((known) => known.machine);
         for (const one of machines) await readStream(one);
       }),
     leases: () => [...leases.values()].filter(({ until }) => until > now()),
@@ -181,7 +216,11 @@ export async function openReceipts(deps: { readonly session: Session; readonly m
   };
 }
 
-interface Proof { readonly holds: boolean; readonly members: readonly MemberId[]; readonly names: readonly string[] }
+interface Proof {
+  readonly holds: boolean;
+  readonly members: readonly MemberId[];
+  readonly names: readonly string[];
+}
 
 // Approvals and denials are proved by the passkey or presence key of the person; the rest is the machine's own word.
 async function proofOf(state: OrgState, receipt: Receipt, request: Request | undefined): Promise<Proof> {
@@ -189,7 +228,10 @@ async function proofOf(state: OrgState, receipt: Receipt, request: Request | und
   const members = new Set<MemberId>();
   let allHold = true;
   for (const evidence of receipt.evidence) {
-    const holds = await verifyEvidence(state, receipt.rh, evidence).then(() => true, () => false);
+    const holds = await verifyEvidence(state, receipt.rh, evidence).then(
+      () => true,
+      () => false,
+    );
     allHold &&= holds;
     if (holds && evidence.decision === wanted) members.add(evidence.member);
   }
@@ -200,10 +242,22 @@ async function proofOf(state: OrgState, receipt: Receipt, request: Request | und
 
 /** How many people the versions wanted, where they are still the newest. */
 function quorumThen(state: OrgState, request: Request | undefined): number {
-  return Math.max(1, ...(request?.items ?? []).map(({ secret, putEh }) => (state.secrets.get(secret)?.putEh === putEh ? (state.secrets.get(secret)?.put.k ?? 1) : 1)));
+  return Math.max(
+    1,
+    ...(request?.items ?? []).map(({ secret, putEh }) => (state.secrets.get(secret)?.putEh === putEh ? (state.secrets.get(secret)?.put.k ?? 1) : 1)),
+  );
 }
 
-const kinds: Readonly<Record<Outcome, PastRow['kind'] | undefined>> = { released: 'release', used: 'use', ended: 'ended', denied: 'deny', expired: 'expired', withdrawn: 'withdrawn', failed: 'failed', stored: undefined };
+const kinds: Readonly<Record<Outcome, PastRow['kind'] | undefined>> = {
+  released: 'release',
+  used: 'use',
+  ended: 'ended',
+  denied: 'deny',
+  expired: 'expired',
+  withdrawn: 'withdrawn',
+  failed: 'failed',
+  stored: undefined,
+};
 
 function rowOf(state: OrgState, receipt: Receipt, request: Request | undefined, past: PastRow | undefined, proof: Proof): PastRow | undefined {
   const kind = kinds[receipt.outcome];
@@ -215,10 +269,19 @@ function rowOf(state: OrgState, receipt: Receipt, request: Request | undefined, 
   const program = observed?.script ?? observed?.exe ?? past?.program;
   const machineName = state.machines.get(machine)?.name;
   return {
-    at: ts, kind, what: `${paths ?? 'a request'}${told}`, who: proof.names.length > 0 ? proof.names : (past?.who ?? []), isVerified: proof.holds, machine, receipt: n, requestId,
+    at: ts,
+    kind,
+    what: `${paths ?? 'a request'}${told}`,
+    who: proof.names.length > 0 ? proof.names : (past?.who ?? []),
+    isVerified: proof.holds,
+    machine,
+    receipt: n,
+    requestId,
     secrets: request ? [...new Set(request.items.map(({ secret }) => secret))] : (past?.secrets ?? []),
-    ...(program === undefined ? {} : { program }), ...(machineName === undefined ? {} : { machineName }),
-    ...(observed?.exe === undefined ? {} : { exe: observed.exe }), ...(observed?.exeHash === undefined ? {} : { exeHash: observed.exeHash }),
+    ...(program === undefined ? {} : { program }),
+    ...(machineName === undefined ? {} : { machineName }),
+    ...(observed?.exe === undefined ? {} : { exe: observed.exe }),
+    ...(observed?.exeHash === undefined ? {} : { exeHash: observed.exeHash }),
   };
 }
 

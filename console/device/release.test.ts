@@ -25,7 +25,12 @@ test('one person approves: the machine opens the value, the receipt settles the 
   const settled = await until(ada.app, () => ada.app.org()?.inbox.find(({ outcome }) => outcome?.kind === 'released'), 'the receipt');
   expect(settled.outcome?.by).toEqual(['ada']);
   expect(steps.at(-1)).toBe('released');
-  expect(ada.app.org()?.history.find(({ kind }) => kind === 'release')).toMatchObject({ what: 'prod/db-primary', who: ['ada'], proof: 'verified', machine: 'laptop' });
+  expect(ada.app.org()?.history.find(({ kind }) => kind === 'release')).toMatchObject({
+    what: 'prod/db-primary',
+    who: ['ada'],
+    proof: 'verified',
+    machine: 'laptop',
+  });
 });
 
 test('an approval and a denial have one size', async () => {
@@ -72,7 +77,9 @@ test('a lease is chosen within what was asked, shown while it runs, and ended wi
   const asked = await laptop.ask(['prod/db'], { changes: { lease: { ttlS: 900, uses: 10, scope: 'process' } } });
   const card: ReviewCard = await until(ada.app, () => ada.app.org()?.inbox[0], 'the card');
   expect(card.leaseChoices.map(({ terms }) => terms.ttlS)).toEqual([0, 300, 900]);
-  expect(ada.app.approve(card.requestId, { ttlS: 900, uses: 11, scope: 'process' }, undefined, () => undefined)).rejects.toMatchObject({ failure: { code: 'E_LEASE_BOUNDS' } });
+  await expect(ada.app.approve(card.requestId, { ttlS: 900, uses: 11, scope: 'process' }, undefined, () => undefined)).rejects.toMatchObject({
+    failure: { code: 'E_LEASE_BOUNDS' },
+  });
   await ada.app.approve(card.requestId, { ttlS: 300, uses: 10, scope: 'process' }, undefined, () => undefined);
   const [answer] = await laptop.answers(asked);
   expect(answer?.answer.lease.ttlS).toBe(300);

@@ -19,8 +19,15 @@ export interface KnownRequest {
   readonly settled: boolean;
 }
 const codec: Codec<KnownRequest> = record<KnownRequest>({
-  requestId: [1, requestIdCodec], machine: [2, machineIdCodec], rh: [3, hashCodec], ctr: [4, count], expiresAt: [5, time], bytes: [6, bytesUpTo(limits.requestBytes)],
-  decision: [7, oneOf<KnownRequest['decision']>(['none', 'approve', 'deny', 'dropped'])], decidedAt: [8, time], settled: [9, flag],
+  requestId: [1, requestIdCodec],
+  machine: [2, machineIdCodec],
+  rh: [3, hashCodec],
+  ctr: [4, count],
+  expiresAt: [5, time],
+  bytes: [6, bytesUpTo(limits.requestBytes)],
+  decision: [7, oneOf<KnownRequest['decision']>(['none', 'approve', 'deny', 'dropped'])],
+  decidedAt: [8, time],
+  settled: [9, flag],
 });
 const markCodec: Codec<MachineHighWater> = record<MachineHighWater>({ ctr: [1, count], requestId: [2, requestIdCodec] });
 
@@ -30,7 +37,11 @@ export interface DeviceMemory extends RequestMemory {
   /** Remembers, and raises the machine's high-water mark; durable when it resolves. */
   accept(verified: VerifiedRequest, bytes: Uint8Array, decision: KnownRequest['decision'], now: number): Promise<void>;
   /** Durable when it resolves; `also` is written in the same step. */
-  update(request: RequestId, change: Partial<Pick<KnownRequest, 'decision' | 'decidedAt' | 'settled'>>, also?: readonly (readonly [string, Uint8Array])[]): Promise<void>;
+  update(
+    request: RequestId,
+    change: Partial<Pick<KnownRequest, 'decision' | 'decidedAt' | 'settled'>>,
+    also?: readonly (readonly [string, Uint8Array])[],
+  ): Promise<void>;
   /** Forgets what can no longer be replayed: the high-water marks stay. */
   prune(now: number): Promise<void>;
 }
@@ -61,7 +72,12 @@ export async function openMemory(storage: DeviceStorage): Promise<DeviceMemory> 
       const { requestId, machine, ctr, expiresAt } = request;
       const known: KnownRequest = { requestId, machine, rh, ctr, expiresAt, bytes, decision, decidedAt: decision === 'none' ? 0 : now, settled: false };
       const mark = { ctr: Math.max(ctr, marks.get(machine)?.ctr ?? 0), requestId };
-      await storage.write(new Map([[requestName(requestId), encode(codec, known)], [markName(machine), encode(markCodec, mark)]]));
+      await storage.write(
+        new Map([
+          [requestName(requestId), encode(codec, known)],
+          [markName(machine), encode(markCodec, mark)],
+        ]),
+      );
       requests.set(requestId, known);
       marks.set(machine, mark);
     },
@@ -75,7 +91,10 @@ export async function openMemory(storage: DeviceStorage): Promise<DeviceMemory> 
     prune: async (now) => {
       const old = [...requests.values()].filter(({ expiresAt, decision, settled }) => now > expiresAt + keepMs && (settled || decision !== 'approve'));
       if (old.length === 0) return;
-      await storage.write(new Map(), old.map(({ requestId }) => requestName(requestId)));
+      await storage.write(
+        new Map(),
+        old.map(({ requestId }) => requestName(requestId)),
+      );
       for (const { requestId } of old) requests.delete(requestId);
     },
   };

@@ -49,5 +49,7 @@ export async function shareSecret(session: Session, id: SecretId): Promise<void>
 function waitingDevices(state: OrgState, secret: Secret): readonly DeviceId[] {
   const policy = policyFor(state, secret.path);
   if (!policy) return [];
-  return recipientsOf(state, policy).filter(({ kind, recipient }) => kind === 'device' && !secret.wraps.some((wrap) => wrap.recipient === recipient)).map(({ recipient }) => recipient as DeviceId); // a device slot's id
+  return recipientsOf(state, policy)
+    .filter(({ kind, recipient }) => kind === 'device' && !secret.wraps.some((wrap) => wrap.recipient === recipient))
+    .map(({ recipient }) => recipient as DeviceId); // a device slot's id
 }

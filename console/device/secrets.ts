@@ -28,7 +28,12 @@ export async function putSecret(session: Session, input: PutInput): Promise<void
     const { put, blobs } = await sealSecret(
       state,
       {
-        secret: before?.id ?? newId<SecretId>(session.platform.random), path: input.path, ver: (before?.put.ver ?? 0) + 1, prevVerEh: before?.putEh ?? zeroHash, value: input.value, description: input.description,
+        secret: before?.id ?? newId<SecretId>(session.platform.random),
+        path: input.path,
+        ver: (before?.put.ver ?? 0) + 1,
+        prevVerEh: before?.putEh ?? zeroHash,
+        value: input.value,
+        description: input.description,
       },
       session.platform.random,
     );

@@ -34,6 +34,7 @@ export async function openSession(platform: Platform, keys: LocalKeys, me: Store
     now: platform.now,
     random: platform.random,
     openMkWrap: (epoch, wraps) => openMkWrap(me.org, epoch, me.device, inboxKey, wraps),
+    isHolder: (state) => activeDevice(state, me.device) !== undefined,
   });
   if (me.start && !log.keys.has(me.start.epoch)) log.addKey(me.start.epoch, me.start.mk);
   return { platform, me, keys, inboxKey, client, log };

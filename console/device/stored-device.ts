@@ -29,8 +29,19 @@ export interface StoredDevice {
 type Start = NonNullable<StoredDevice['start']>;
 const startCodec: Codec<Start> = record<Start>({ epoch: [1, count], mk: [2, bytes(32)], genesis: [3, bytesUpTo(limits.entryBytes), 'optional'] });
 const codec: Codec<StoredDevice> = record<StoredDevice>({
-  status: [1, oneOf<StoredDevice['status']>(['creating', 'joining', 'ready'])], org: [2, orgIdCodec], member: [3, memberIdCodec], device: [4, deviceIdCodec], relay: [5, text(253, 8)], rpId: [6, text(253, 1)],
-  credentialId: [7, bytesUpTo(1_024, 1)], transports: [8, array(text(32), 8)], prfFirst: [9, bytes(32)], prfSecond: [10, bytes(32)], bindCheck: [11, bytes(32)], inboxSeed: [12, bytes(32)], sealedKeys: [13, bytesUpTo(1_024)],
+  status: [1, oneOf<StoredDevice['status']>(['creating', 'joining', 'ready'])],
+  org: [2, orgIdCodec],
+  member: [3, memberIdCodec],
+  device: [4, deviceIdCodec],
+  relay: [5, text(253, 8)],
+  rpId: [6, text(253, 1)],
+  credentialId: [7, bytesUpTo(1_024, 1)],
+  transports: [8, array(text(32), 8)],
+  prfFirst: [9, bytes(32)],
+  prfSecond: [10, bytes(32)],
+  bindCheck: [11, bytes(32)],
+  inboxSeed: [12, bytes(32)],
+  sealedKeys: [13, bytesUpTo(1_024)],
   start: [14, startCodec, 'optional'],
 });
 

@@ -2,9 +2,24 @@
 
 export const consoleCodes = [
   // passkeys and the browser
-  'E_NO_WEBAUTHN', 'E_NO_PRF', 'E_NO_USER_VERIFICATION', 'E_INSECURE_ORIGIN', 'E_CANCELLED', 'E_TIMEOUT', 'E_PASSKEY', 'E_STORAGE',
+  'E_NO_WEBAUTHN',
+  'E_NO_PRF',
+  'E_NO_USER_VERIFICATION',
+  'E_INSECURE_ORIGIN',
+  'E_CANCELLED',
+  'E_TIMEOUT',
+  'E_PASSKEY',
+  'E_STORAGE',
   // acts
-  'E_GONE', 'E_DECIDED', 'E_NO_MACHINE', 'E_NO_ROLE', 'E_RATE', 'E_MUTED', 'E_LOCAL', 'E_INVITE_ENDED', 'E_NOT_READY',
+  'E_GONE',
+  'E_DECIDED',
+  'E_NO_MACHINE',
+  'E_NO_ROLE',
+  'E_RATE',
+  'E_MUTED',
+  'E_LOCAL',
+  'E_INVITE_ENDED',
+  'E_NOT_READY',
 ] as const;
 export type ConsoleCode = (typeof consoleCodes)[number];
 

@@ -28,7 +28,12 @@ export interface PageLocation {
 
 /** The part of fetch that is used. */
 export type ConsoleFetch = (url: string, init: FetchInit) => Promise<{ readonly status: number; arrayBuffer(): Promise<ArrayBuffer> }>;
-export interface FetchInit { readonly method: string; readonly headers: Record<string, string>; readonly body?: Uint8Array; readonly signal: AbortSignal }
+export interface FetchInit {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: Uint8Array;
+  readonly signal: AbortSignal;
+}
 
 // --- Passkeys --------------------------------------------------------------------------------------------
 
@@ -82,7 +87,9 @@ export interface LocalKeys {
 }
 declare const fresh: unique symbol;
 /** Keys that are not stored yet. */
-export interface FreshKeys extends LocalKeys { readonly [fresh]: true }
+export interface FreshKeys extends LocalKeys {
+  readonly [fresh]: true;
+}
 
 export type StoredKeys =
   | { readonly kind: 'empty' }

@@ -11,7 +11,11 @@ export interface Backend {
   keys(): Promise<ReadonlyMap<string, CryptoKey>>;
   read(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>;
   /** All of it or nothing. With `keys`, everything that was there before is gone. */
-  write(change: { readonly keys?: ReadonlyMap<string, CryptoKey>; readonly put: ReadonlyMap<string, Uint8Array>; readonly remove: readonly string[] }): Promise<void>;
+  write(change: {
+    readonly keys?: ReadonlyMap<string, CryptoKey>;
+    readonly put: ReadonlyMap<string, Uint8Array>;
+    readonly remove: readonly string[];
+  }): Promise<void>;
 }
 
 interface Handles {
@@ -55,7 +59,16 @@ export function createStorage(backend: Backend, random: Random): DeviceStorage {
       const generated = made.get(keys);
       if (!generated?.mac) throw new ConsoleError('E_STORAGE', 'keys of another storage');
       const { aes, mac, presence, presencePublic } = generated;
-      await backend.write({ keys: new Map([['aes', aes], ['mac', mac], ['presence', presence], ['presence-public', presencePublic]]), put: await sealAll(aes, records, random), remove: [] });
+      await backend.write({
+        keys: new Map([
+          ['aes', aes],
+          ['mac', mac],
+          ['presence', presence],
+          ['presence-public', presencePublic],
+        ]),
+        put: await sealAll(aes, records, random),
+        remove: [],
+      });
       handles = generated;
     },
     read: async (prefix) => {

@@ -60,7 +60,8 @@ function creationOptions(ask: CreateAsk, challenge: Uint8Array): PublicKeyCreden
 }
 
 async function readCreated(rpId: string, credential: Credential | null): Promise<CreatedPasskey> {
-  if (!(credential instanceof PublicKeyCredential) || !(credential.response instanceof AuthenticatorAttestationResponse)) throw new ConsoleError('E_PASSKEY', 'the browser made something that is no passkey');
+  if (!(credential instanceof PublicKeyCredential) || !(credential.response instanceof AuthenticatorAttestationResponse))
+    throw new ConsoleError('E_PASSKEY', 'the browser made something that is no passkey');
   const { response } = credential;
   const credentialId = new Uint8Array(credential.rawId);
   if (credential.getClientExtensionResults().prf?.enabled !== true) {
@@ -102,7 +103,8 @@ function requestOptions({ rpId, credentialId, transports, challenge, prf }: GetA
 }
 
 function readAssertion(ask: GetAsk, credential: Credential | null): GetAnswer {
-  if (!(credential instanceof PublicKeyCredential) || !(credential.response instanceof AuthenticatorAssertionResponse)) throw new ConsoleError('E_PASSKEY', 'the browser answered with something that is no passkey');
+  if (!(credential instanceof PublicKeyCredential) || !(credential.response instanceof AuthenticatorAssertionResponse))
+    throw new ConsoleError('E_PASSKEY', 'the browser answered with something that is no passkey');
   const { authenticatorData, clientDataJSON, signature } = credential.response;
   const results = credential.getClientExtensionResults().prf?.results;
   const credentialId = new Uint8Array(credential.rawId);
@@ -137,7 +139,9 @@ async function forget(rpId: string, credentialId: Uint8Array): Promise<void> {
 function explained(cause: unknown, isLate: boolean): unknown {
   if (!(cause instanceof DOMException)) return cause;
   const names: Readonly<Record<string, ConsoleError>> = {
-    NotAllowedError: isLate ? new ConsoleError('E_TIMEOUT', 'nobody answered the passkey prompt in time', { cause }) : new ConsoleError('E_CANCELLED', 'the passkey prompt was closed, or nobody was verified', { cause }),
+    NotAllowedError: isLate
+      ? new ConsoleError('E_TIMEOUT', 'nobody answered the passkey prompt in time', { cause })
+      : new ConsoleError('E_CANCELLED', 'the passkey prompt was closed, or nobody was verified', { cause }),
     AbortError: new ConsoleError('E_CANCELLED', 'the passkey prompt was closed', { cause }),
     SecurityError: new ConsoleError('E_INSECURE_ORIGIN', 'passkeys do not work at this address', { cause }),
     NotSupportedError: new ConsoleError('E_NO_WEBAUTHN', 'this device cannot make such a passkey', { cause }),
