@@ -101,7 +101,7 @@ export interface PendingRequest { readonly request: Request; readonly rh: Hash; 
 export async function verifyAnswer(state: OrgState, history: (seq: number) => Hash | undefined, pending: PendingRequest, sealed: Uint8Array, now: number): Promise<VerifiedAnswer> {
   const { envelope, bytes: signed } = await openAnswer(state.org, pending, sealed);
   const holder = state.keys.get(envelope.signatures[0]?.keyId ?? ('' as never)); // '' is no key id: it is looked up and not found
-  check(envelope.signatures.length === 1 && holder?.kind === 'device' && holder.use !== 'kem', 'E_SIGNATURE', 'not signed by a device of this organisation');
+  check(envelope.signatures.length === 1 && holder?.kind === 'device' && (holder.use === 'sig' || holder.use === 'presence'), 'E_SIGNATURE', 'not signed by a device of this organisation');
   const device = activeDevice(state, holder.id as DeviceId); // a device holder's id
   check(device !== undefined, 'E_REVOKED', 'signed by a device that is not active');
   await verifyEnvelopeSignature(envelope, 0, holder.use === 'sig' ? device.sigKey : device.presenceKey);

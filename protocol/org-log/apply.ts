@@ -9,7 +9,7 @@ import type { Bodies, DeviceAdd, EntryType, Policy, RecoveryKeys } from './bodie
 import type { Entry, SignerRef } from './entry.ts';
 import { type Context, adminThreshold, memberOf, requireAdmins } from './authority.ts';
 import { applySecretPut, applySecretRewrap, applySecretRetire, recoveryRecipient } from './apply-secret.ts';
-import { type Device, type OrgState, emptyMaps, isActiveMember, liveAdmins } from './state.ts';
+import { type Device, type KeyUse, type OrgState, emptyMaps, isActiveMember, liveAdmins } from './state.ts';
 import { stateHash } from './state-hash.ts';
 import { type VerifiedEntry, orgIdOf, verifyEntry } from './verify.ts';
 
@@ -172,7 +172,7 @@ function addDevice(state: OrgState, body: DeviceAdd): OrgState {
   let next: OrgState = { ...state, devices: state.devices.set(body.device, { ...body, keyIds, revoked: false }) };
   next = claimKey(next, body.sigKey, holder, 'sig');
   next = claimKey(next, body.presenceKey, holder, 'presence');
-  next = claimKey(next, body.passkey.publicKey, holder, 'presence');
+  next = claimKey(next, body.passkey.publicKey, holder, 'passkey');
   return claimKemKey(claimKemKey(next, body.inboxKey, holder), body.custodyKey, holder);
 }
 
@@ -196,7 +196,7 @@ function claimRecovery(state: OrgState, body: RecoveryKeys): OrgState {
   return claimKemKey(claimKey({ ...state, recovery: body }, body.sigKey, holder, 'sig'), body.kemKey, holder);
 }
 
-function claimKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef, use: 'sig' | 'presence'): OrgState {
+function claimKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef, use: 'sig' | 'presence' | 'passkey'): OrgState {
   return claim(state, keyIdOf('ES256', publicKey), { ...holder, use });
 }
 
@@ -204,7 +204,7 @@ function claimKemKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef):
   return claim(state, keyIdOf('X-Wing', publicKey), { ...holder, use: 'kem' });
 }
 
-function claim(state: OrgState, keyId: KeyId, holder: SignerRef & { readonly use: 'sig' | 'presence' | 'kem' }): OrgState {
+function claim(state: OrgState, keyId: KeyId, holder: SignerRef & { readonly use: KeyUse }): OrgState {
   check(!state.keys.has(keyId), 'E_KEY_REUSED', 'a key that the log has seen before');
   return { ...state, keys: state.keys.set(keyId, holder) };
 }

@@ -32,6 +32,9 @@ export interface Secret {
   readonly retired: boolean;
 }
 
+/** What a key may do: sign entries and approvals, sign the rest, verify a person, open what is sealed. */
+export type KeyUse = 'sig' | 'presence' | 'passkey' | 'kem';
+
 export interface OrgState {
   readonly org: OrgId;
   readonly name: string;
@@ -54,7 +57,7 @@ export interface OrgState {
   /** Active path → secret, keyed by hash of the path so that the map's keys are hex. */
   readonly byPath: IdMap<Hash, SecretId | undefined>;
   /** Every key that ever appeared → who holds it; a key never appears twice. */
-  readonly keys: IdMap<KeyId, SignerRef & { readonly use: 'sig' | 'presence' | 'kem' }>;
+  readonly keys: IdMap<KeyId, SignerRef & { readonly use: KeyUse }>;
 }
 
 export function pathKey(path: string): Hash {
