@@ -14,7 +14,7 @@ import { orgIdOf } from '../../protocol/org-log/verify.ts';
 import { kemKeyFrom } from '../../protocol/seal.ts';
 import { type Assertion, signEnvelope } from '../../protocol/sign.ts';
 import { verifyText } from '../../protocol/text.ts';
-import { RelayClientError, createRelayClient } from '../../relay-client/client.ts';
+import { RelayClientError } from '../../relay-client/client.ts';
 import { newId } from '../../relay-client/org-log.ts';
 import type { CreateOrg, CreateStep } from '../app.ts';
 import type { FreshKeys, GetAnswer, Platform } from '../platform/platform.ts';
@@ -22,6 +22,8 @@ import { defaultPolicy } from './policies.ts';
 import { type Session, completeStart, openSession } from './session.ts';
 import { type StoredDevice, deviceRecord, encodeDevice } from './stored-device.ts';
 import { bindCheck } from './unlock.ts';
+
+const relayTimeoutMs = 15_000;
 
 export async function createOrg(platform: Platform, relay: string, input: CreateOrg, progress: (step: CreateStep) => void): Promise<Session> {
   for (const name of [input.orgName, input.memberName, input.deviceName]) verifyText(name, limits.nameBytes);
@@ -61,12 +63,11 @@ export async function createOrg(platform: Platform, relay: string, input: Create
   return session;
 }
 
-// A relay that is away is found before a passkey is made. It knows no such org, so it answers with a refusal.
+// A relay that is away is found before a passkey is made.
 async function checkRelay(platform: Platform, relay: string): Promise<void> {
-  const { signer } = await generateSigner(false);
-  const client = createRelayClient({ url: relay, org: orgIdOf(zeroHash), signer, fetch: platform.fetch, now: platform.now, random: platform.random });
-  await client.session().catch((error: unknown) => {
-    if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_AUTH') throw error;
+  const init = { method: 'GET', headers: {}, mode: 'no-cors', signal: AbortSignal.timeout(relayTimeoutMs) } as const;
+  await platform.fetch(`${relay}/livez`, init).catch((cause: unknown) => {
+    throw new RelayClientError('E_RELAY_AWAY', `no answer from the relay at ${relay}`, { cause });
   });
 }
 

@@ -53,7 +53,7 @@ type Direction = 'to-admin' | 'to-device';
 export interface InviteChannel {
   send(step: InviteStep, attempt: Hash, body?: Uint8Array): Promise<void>;
   /** Messages of the other side, in order, until the signal ends it. */
-  messages(signal: AbortSignal): AsyncGenerator<InviteMessage>;
+  messages(signal: AbortSignal): AsyncGenerator<InviteMessage, void>;
 }
 
 const ttlS = 3_600;

@@ -126,7 +126,7 @@ function parseLink(link: string): { readonly invite: DeviceInvite; readonly publ
   }
 }
 
-async function next(messages: AsyncGenerator<InviteMessage>, attempt: Hash, wanted: readonly InviteStep[]): Promise<InviteMessage> {
+async function next(messages: AsyncGenerator<InviteMessage, void>, attempt: Hash, wanted: readonly InviteStep[]): Promise<InviteMessage> {
   for (;;) {
     const { value, done } = await messages.next();
     if (done === true) throw new ConsoleError('E_INVITE_ENDED', 'the invitation was cancelled');

@@ -6,7 +6,7 @@ import type { LeaseId, RequestId } from '../../protocol/hash.ts';
 import type { AppFailure, ApproveStep, OrgView } from '../app.ts';
 import { type Decisions, createDecisions } from './approve.ts';
 import { codeOf, explain } from './failure.ts';
-import { type Follower, follow } from './follow.ts';
+import { follow } from './follow.ts';
 import { openHistory } from './history.ts';
 import { type Inbox, createInbox } from './inbox.ts';
 import { orgView } from './org-view.ts';
@@ -52,8 +52,8 @@ export async function openDevice(
   const watched = new Map<RequestId, (step: ApproveStep) => void>();
   const ending = new Set<LeaseId>();
   const entries: Entry[] = log.entries().map(({ bytes }) => parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload));
+  const running: (() => void)[] = [];
   let notice: AppFailure | undefined;
-  let follower: Follower | undefined;
 
   function changed(): void {
     for (const [request, progress] of watched) {
@@ -69,7 +69,7 @@ export async function openDevice(
     const before = notice?.code;
     notice = error === undefined ? undefined : explain(error);
     if (error !== undefined && (haltingCodes.has(codeOf(error)) || log.halted)) {
-      follower?.stop();
+      for (const stop of running) stop();
       events.onHalt(explain(log.halted ?? error));
     } else if (notice?.code !== before) events.onChange();
   }
@@ -83,7 +83,7 @@ export async function openDevice(
     changed();
   });
   await inbox.restore();
-  follower = await follow({
+  const follower = await follow({
     session,
     inbox,
     receipts,
@@ -94,15 +94,15 @@ export async function openDevice(
       await receipts.tick();
     },
   });
-  const started = follower;
+  running.push(follower.stop);
 
   return {
     session,
     inbox,
     receipts,
     decisions,
-    view: () => orgView({ session, inbox, history, receipts, entries, online: started.online, ending, notice }),
-    poll: () => started.poll(),
+    view: () => orgView({ session, inbox, history, receipts, entries, online: follower.online, ending, notice }),
+    poll: () => follower.poll(),
     watchRelease: (request, progress) => void watched.set(request, progress),
     markEnding: (lease) => {
       ending.add(lease);
@@ -111,6 +111,6 @@ export async function openDevice(
     lookAtLog: () => {
       if (log.halted) problem(log.halted);
     },
-    stop: () => started.stop(),
+    stop: () => follower.stop(),
   };
 }

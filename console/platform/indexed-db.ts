@@ -60,7 +60,7 @@ async function readAll(database: IDBDatabase, store: 'keys' | 'records', range: 
   const names = transaction.objectStore(store).getAllKeys(range);
   const values = transaction.objectStore(store).getAll(range);
   await finished(transaction);
-  return names.result.map((name, index) => [String(name), values.result[index] as unknown]); // IndexedDB types its values as any
+  return names.result.map((name, index) => [typeof name === 'string' ? name : '', values.result[index] as unknown]); // IndexedDB types its values as any
 }
 
 function finished(transaction: IDBTransaction): Promise<void> {

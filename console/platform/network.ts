@@ -2,8 +2,16 @@
 import type { SocketLike } from '../../relay-client/live.ts';
 import type { ConsoleFetch } from './platform.ts';
 
-export const consoleFetch: ConsoleFetch = (url, { method, headers, body, signal }) =>
-  fetch(url, { method, headers, signal, credentials: 'omit', redirect: 'error', cache: 'no-store', ...(body ? { body: new Uint8Array(body) } : {}) });
+export const consoleFetch: ConsoleFetch = (url, { method, headers, body, signal, mode }) =>
+  fetch(url, {
+    method,
+    headers,
+    signal,
+    credentials: 'omit',
+    cache: 'no-store',
+    ...(mode ? { mode } : { redirect: 'error' as const }),
+    ...(body ? { body: new Uint8Array(body) } : {}),
+  });
 
 export function openSocket(url: string): SocketLike {
   const socket = new WebSocket(url);

@@ -33,6 +33,8 @@ export interface FetchInit {
   readonly headers: Record<string, string>;
   readonly body?: Uint8Array;
   readonly signal: AbortSignal;
+  /** Only whether somebody answers: the answer itself is not readable. */
+  readonly mode?: 'no-cors';
 }
 
 // --- Passkeys --------------------------------------------------------------------------------------------
