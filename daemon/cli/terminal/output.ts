@@ -86,5 +86,6 @@ export function toStillvaultError(error: unknown): StillvaultError {
   if (code !== undefined && Object.hasOwn(exitCodes, code)) {
     return new StillvaultError(code as FailureCode, error.message, { next, detail, cause: error }); // cast: it is a key of exitCodes
   }
+  if (code === 'E_RELAY_CONFIG') return new StillvaultError('usage', error.message, { detail, cause: error });
   return new StillvaultError('error', error.message.split('\n')[0] ?? error.name, { next: next ?? 'stillvault doctor', detail, cause: error });
 }
