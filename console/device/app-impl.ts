@@ -144,7 +144,7 @@ export function createApp(platform: Platform): App {
         const machine = inbox.find(request)?.card.machine.id;
         await decisions.deny(request);
         if (!mute || machine === undefined) return;
-        inbox.mute(machine);
+        await inbox.mute(machine);
         const others = inbox.cards().filter((card) => card.machine.id === machine && !card.outcome);
         for (const { requestId } of others) await decisions.deny(requestId);
       }),

@@ -6,6 +6,7 @@ import { ProtocolError, check } from '../../protocol/errors.ts';
 import type { RequestId } from '../../protocol/hash.ts';
 import { type LeaseTerms, type VerifiedRequest, once } from '../../protocol/request.ts';
 import type { KemKey } from '../../protocol/seal.ts';
+import { verifyAssertion } from '../../protocol/webauthn.ts';
 import type { ApproveStep, ReviewCard } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import { appendSigned } from './entries.ts';
@@ -38,7 +39,9 @@ export function createDecisions(deps: { readonly session: Session; readonly inbo
     const { requestId } = found.card;
     // The machine's receipt may have been faster.
     if (!inbox.find(requestId)?.card.outcome) inbox.settle(requestId, { kind, by: [memberName(session)], at: now() });
-    await memory.update(requestId, { decision: kind === 'approved' ? 'approve' : 'deny', decidedAt: now() });
+    // A countersigned version is in the log: no receipt has to prove it.
+    const settled = found.put && kind === 'approved' ? { settled: true } : {};
+    await memory.update(requestId, { decision: kind === 'approved' ? 'approve' : 'deny', decidedAt: now(), ...settled });
   }
 
   return {
@@ -80,8 +83,11 @@ async function release(session: Session, found: Pending, terms: LeaseTerms, prog
   const { verified } = found;
   const wraps = await fetchWraps(session, verified);
   const answer = answerOf(session, found, 'approve', terms, []);
-  const sealed = await unlock(session, coreHash(answer), async ({ sig, custody, assertion }) => {
+  const challenge = coreHash(answer);
+  const sealed = await unlock(session, challenge, async ({ sig, custody, assertion }) => {
     progress('sealing');
+    // What the machine would refuse later is told to the person now.
+    await verifyAssertion(assertion, challenge, myDevice(session).passkey, session.log.requireState().origins);
     const items = await resealAll(session, verified, custody, wraps);
     return sealAnswer(verified.request, { ...answer, ts: session.platform.now(), items }, sig, assertion);
   });

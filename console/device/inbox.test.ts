@@ -103,9 +103,15 @@ test('a muted machine is denied what waits, and is not shown again for an hour',
   await laptop.ask(['prod/db'], { changes: { expiresAt: 1 } });
   await refusal(ada, 'E_REQ_STALE');
   expect(ada.app.org()?.inbox.filter(({ outcome }) => !outcome)).toEqual([]);
+  const again = world.reload(ada);
+  await until(again.app, () => again.app.org(), 'the org');
+  await laptop.ask(['prod/db']);
+  await laptop.ask(['prod/db'], { changes: { expiresAt: 1 } });
+  await refusal(again, 'E_REQ_STALE');
+  expect(again.app.org()?.inbox).toEqual([]);
   world.clock.advance(hour + 1);
   await laptop.ask(['prod/db']);
-  await until(ada.app, () => ada.app.org()?.inbox.find(({ outcome }) => !outcome), 'a card after an hour');
+  await until(again.app, () => again.app.org()?.inbox.find(({ outcome }) => !outcome), 'a card after an hour');
 });
 
 test('a request from a machine that has seen a newer log waits for the log', async () => {
@@ -142,6 +148,32 @@ test('the code that the terminal shows: another one approves nothing', async () 
   expect(ada.platform.authenticator.gestures).toBe(gestures);
   await ada.app.approve(request.requestId, request.lease, card.matchCode, () => undefined);
   expect(ada.app.org()?.inbox[0]?.outcome?.kind).toBe('approved');
+});
+
+test('an approval without user verification is told at once and is not sent', async () => {
+  await using world = await softWorld();
+  const { ada, laptop } = await ready(world);
+  const { request } = await laptop.ask(['prod/db']);
+  await until(ada.app, () => ada.app.org()?.inbox[0], 'the card');
+  const { faults } = ada.platform.authenticator;
+  for (const fault of [{ isUserVerified: false }, { isUserVerified: true, origin: 'http://evil.example' }]) {
+    Object.assign(faults, fault);
+    await expect(ada.app.approve(request.requestId, request.lease, undefined, () => undefined)).rejects.toMatchObject({ failure: { code: 'E_WEBAUTHN' } });
+  }
+  faults.origin = undefined;
+  await ada.app.approve(request.requestId, request.lease, undefined, () => undefined);
+});
+
+test('two taps on approve ask for one gesture', async () => {
+  await using world = await softWorld();
+  const { ada, laptop } = await ready(world);
+  const { request } = await laptop.ask(['prod/db']);
+  await until(ada.app, () => ada.app.org()?.inbox[0], 'the card');
+  const gestures = ada.platform.authenticator.gestures;
+  const tap = (): Promise<void> => ada.app.approve(request.requestId, request.lease, undefined, () => undefined);
+  const [first, second] = await Promise.allSettled([tap(), tap()]);
+  expect([first.status, second.status]).toEqual(['fulfilled', 'rejected']);
+  expect(ada.platform.authenticator.gestures).toBe(gestures + 1);
 });
 
 test('a card that nobody decides expires', async () => {

@@ -33,7 +33,8 @@ export interface Inbox {
   recheck(request: RequestId): Promise<Pending>;
   find(request: RequestId): Pending | undefined;
   settle(request: RequestId, outcome: Outcome): void;
-  mute(machine: MachineId): void;
+  /** Ignores a machine for an hour. */
+  mute(machine: MachineId): Promise<void>;
   /** After each change of the log. */
   review(state: OrgState): Promise<void>;
   /** Expires and forgets. */
@@ -58,7 +59,6 @@ export function createInbox(deps: {
   const { now } = session.platform;
   const pending = new Map<RequestId, Pending>();
   const refusals: RefusedRequest[] = [];
-  const mutedUntil = new Map<MachineId, number>();
   const tokens = new Map<MachineId, { left: number; at: number }>();
 
   async function verify(bytes: Uint8Array, seen: RequestMemory['seen'] = memory.seen): Promise<VerifiedRequest> {
@@ -93,7 +93,7 @@ export function createInbox(deps: {
   async function prepare(verified: VerifiedRequest, bytes: Uint8Array): Promise<Pending> {
     const state = session.log.requireState();
     const put = await loadProposal(session, state, verified);
-    const card = cardOf(state, verified, put, unusualOf(verified, history.rows(), now()));
+    const card = cardOf(state, verified, put, unusualOf(verified, history.rows(), memory.deniedAt(verified.machine.machine), now()));
     return { card, bytes, verified, ...(put ? { put } : {}) };
   }
 
@@ -105,7 +105,7 @@ export function createInbox(deps: {
       machine = verified.machine.name;
       if (pending.has(requestId)) return;
       const id = verified.machine.machine;
-      if ((mutedUntil.get(id) ?? 0) > now()) return await memory.accept(verified, bytes, 'dropped', now());
+      if (memory.mutedUntil(id) > now()) return await memory.accept(verified, bytes, 'dropped', now());
       if (!hasRoom(id)) {
         await memory.accept(verified, bytes, 'dropped', now());
         if (refusals.at(-1)?.code !== 'E_RATE') refuse('E_RATE', machine);
@@ -151,7 +151,7 @@ export function createInbox(deps: {
       return recheckOne(found);
     },
     settle,
-    mute: (machine) => void mutedUntil.set(machine, now() + muteMs),
+    mute: (machine) => memory.mute(machine, now() + muteMs),
     review: async (state) => {
       for (const found of waiting()) {
         const { requestId } = found.card;

@@ -209,7 +209,7 @@ export async function openReceipts(deps: {
       for (const { requestId, decision, expiresAt, settled, machine } of memory.known()) {
         if (decision !== 'approve' || settled || now() < expiresAt + missingMs) continue;
         await memory.update(requestId, { settled: true });
-        if (inbox.find(requestId)?.put === undefined) await alert('you approved a request and the machine sent no receipt for it', machine);
+        await alert('you approved a request and the machine sent no receipt for it', machine);
       }
       await memory.prune(now());
     },

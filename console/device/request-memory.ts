@@ -42,23 +42,32 @@ export interface DeviceMemory extends RequestMemory {
     change: Partial<Pick<KnownRequest, 'decision' | 'decidedAt' | 'settled'>>,
     also?: readonly (readonly [string, Uint8Array])[],
   ): Promise<void>;
+  /** When this device last denied a request of that machine. */
+  deniedAt(machine: MachineId): number;
+  mutedUntil(machine: MachineId): number;
+  /** Durable when it resolves. */
+  mute(machine: MachineId, until: number): Promise<void>;
   /** Forgets what can no longer be replayed: the high-water marks stay. */
   prune(now: number): Promise<void>;
 }
 
 const requestName = (id: RequestId): string => `request/${id}`;
 const markName = (machine: MachineId): string => `machine/${machine}`;
-/** Longer than an alert waits for a receipt. */
-const keepMs = 2 * limits.requestLifeMs;
+const muteName = (machine: MachineId): string => `muted/${machine}`;
+const muteCodec: Codec<{ readonly until: number }> = record<{ readonly until: number }>({ until: [1, time] });
+/** Longer than an alert waits for a receipt, and as long as a denial makes the next request unusual. */
+const keepMs = 60 * 60_000;
 
 export async function openMemory(storage: DeviceStorage): Promise<DeviceMemory> {
   const requests = new Map<RequestId, KnownRequest>();
   const marks = new Map<MachineId, MachineHighWater>();
+  const mutes = new Map<MachineId, number>();
   for (const bytes of (await storage.read('request/')).values()) {
     const known = decode(codec, bytes, limits.requestBytes + 512);
     requests.set(known.requestId, known);
   }
   for (const [name, bytes] of await storage.read('machine/')) marks.set(name.slice('machine/'.length) as MachineId, decode(markCodec, bytes, 256)); // written under that id below
+  for (const [name, bytes] of await storage.read('muted/')) mutes.set(name.slice('muted/'.length) as MachineId, decode(muteCodec, bytes, 64).until); // as above
 
   return {
     highWater: (machine) => marks.get(machine),
@@ -87,6 +96,13 @@ export async function openMemory(storage: DeviceStorage): Promise<DeviceMemory> 
       const next = { ...known, ...change };
       await storage.write(new Map([[requestName(request), encode(codec, next)], ...also]));
       requests.set(request, next);
+    },
+    deniedAt: (machine) =>
+      Math.max(0, ...[...requests.values()].filter((known) => known.machine === machine && known.decision === 'deny').map(({ decidedAt }) => decidedAt)),
+    mutedUntil: (machine) => mutes.get(machine) ?? 0,
+    mute: async (machine, until) => {
+      mutes.set(machine, until);
+      await storage.write(new Map([[muteName(machine), encode(muteCodec, { until })]]));
     },
     prune: async (now) => {
       const old = [...requests.values()].filter(({ expiresAt, decision, settled }) => now > expiresAt + keepMs && (settled || decision !== 'approve'));

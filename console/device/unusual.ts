@@ -5,7 +5,7 @@ import type { PastRow } from './history.ts';
 
 const denialMs = 60 * 60_000;
 
-export function unusualOf({ request, machine, items }: VerifiedRequest, past: readonly PastRow[], now: number): readonly string[] {
+export function unusualOf({ request, machine, items }: VerifiedRequest, past: readonly PastRow[], deniedAt: number, now: number): readonly string[] {
   const { observed, claimed } = request;
   const releases = past.filter(({ kind }) => kind === 'release');
   const sameBinary = releases.some(({ exeHash }) => exeHash !== undefined && exeHash === observed.exeHash);
@@ -16,7 +16,7 @@ export function unusualOf({ request, machine, items }: VerifiedRequest, past: re
     [observed.exeHash !== undefined && !sameBinary && !samePath, 'first time for this program'],
     [!releases.some((row) => row.machine === machine.machine), 'first time for this machine'],
     [items.some(({ item }) => !releases.some(({ secrets }) => secrets.includes(item.secret))), 'first time for this secret'],
-    [past.some((row) => row.kind === 'deny' && row.machine === machine.machine && now - row.at < denialMs), 'after a denial'],
+    [now - deniedAt < denialMs || past.some((row) => row.kind === 'deny' && row.machine === machine.machine && now - row.at < denialMs), 'after a denial'],
     [observed.identity === 'unverified', 'identity unverified'],
     [observed.container !== undefined, 'container'],
     [observed.namespaces === 'other', 'other namespaces'],

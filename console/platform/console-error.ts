@@ -16,7 +16,6 @@ export const consoleCodes = [
   'E_NO_MACHINE',
   'E_NO_ROLE',
   'E_RATE',
-  'E_MUTED',
   'E_LOCAL',
   'E_INVITE_ENDED',
   'E_NOT_READY',
