@@ -42,7 +42,7 @@ function RequestList({ open }: { readonly open: string | undefined }): JSX.Eleme
       for (const { requestId, outcome } of signalOfOrg.value?.inbox ?? []) if (!outcome) app.shown(requestId);
   });
   return (
-    <Page title={coreWords.inbox.title}>
+    <Page title={coreWords.inbox.title} aside={open !== undefined}>
       {cards.length === 0 ? (
         <Empty />
       ) : (

@@ -26,7 +26,7 @@ export function SecretsPage(): JSX.Element {
   return (
     <div class={isOpen ? 'split opened' : secrets.length === 0 ? 'split alone' : 'split'}>
       <div class="split-list">
-        <SecretList secrets={secrets} open={open} />
+        <SecretList secrets={secrets} open={open} aside={isOpen} />
       </div>
       <div class="split-detail">
         {form === 'put' ? (
@@ -45,7 +45,15 @@ export function SecretsPage(): JSX.Element {
   );
 }
 
-function SecretList({ secrets, open }: { readonly secrets: readonly SecretRow[]; readonly open: string | undefined }): JSX.Element {
+function SecretList({
+  secrets,
+  open,
+  aside,
+}: {
+  readonly secrets: readonly SecretRow[];
+  readonly open: string | undefined;
+  readonly aside: boolean;
+}): JSX.Element {
   const query = useSignal('');
   const found = findSecrets(secrets, query.value);
   const put = (
@@ -55,7 +63,7 @@ function SecretList({ secrets, open }: { readonly secrets: readonly SecretRow[];
   );
   if (secrets.length === 0)
     return (
-      <Page title={w.title}>
+      <Page title={w.title} aside={aside}>
         <EmptyState icon="key" title={w.empty}>
           <p>{w.emptyText}</p>
           {put}
@@ -63,7 +71,7 @@ function SecretList({ secrets, open }: { readonly secrets: readonly SecretRow[];
       </Page>
     );
   return (
-    <Page title={w.title} action={put}>
+    <Page title={w.title} action={put} aside={aside}>
       <search>
         <Field label={coreWords.common.search} type="search" value={query.value} onInput={(value) => (query.value = value)} />
       </search>

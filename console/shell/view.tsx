@@ -33,6 +33,7 @@ export function Opening({ failure }: { readonly failure?: AppFailure | undefined
   return (
     <main class="opening" aria-busy="true">
       <Mark />
+      <h1 class="sr-only">{coreWords.product}</h1>
       <p role="status">{coreWords.common.loading}</p>
       <FailureNote failure={failure} />
     </main>

@@ -10,14 +10,16 @@ export interface PageProps {
   readonly action?: ComponentChildren;
   /** Where the back button leads; only on pages below another. */
   readonly back?: string | undefined;
+  /** Beside a page that is open and has the focus. */
+  readonly aside?: boolean;
 }
 
-export function Page({ title, children, action, back }: PageProps): JSX.Element {
+export function Page({ title, children, action, back, aside = false }: PageProps): JSX.Element {
   return (
     <div class="page">
       <header class="page-head">
         {back !== undefined && <BackLink href={back} />}
-        <FocusedHeading>{title}</FocusedHeading>
+        {aside ? <h1>{title}</h1> : <FocusedHeading>{title}</FocusedHeading>}
         {action}
       </header>
       {children}
