@@ -7,7 +7,11 @@ import { approveAll, createBenchWorld } from './world.ts';
 
 const executable = join(import.meta.dir, '..', 'dist', 'stillvault');
 
-interface Finished { readonly ms: number; readonly cpuMs: number; readonly out: string }
+interface Finished {
+  readonly ms: number;
+  readonly cpuMs: number;
+  readonly out: string;
+}
 
 async function run(command: readonly string[], env: Record<string, string>): Promise<Finished> {
   const from = performance.now();
@@ -52,6 +56,10 @@ async function preparePass(env: Record<string, string>): Promise<void> {
   await Bun.spawn(['mkdir', '-m', '700', '-p', env['GNUPGHOME'] ?? '']).exited;
   await run(['gpg', '--batch', '--passphrase', '', '--quick-generate-key', 'bench@stillvault.invalid', 'default', 'default', 'never'], env);
   await run(['pass', 'init', 'bench@stillvault.invalid'], env);
-  const insert = Bun.spawn(['pass', 'insert', '-e', 'prod/db-primary'], { env: { ...process.env, ...env }, stdin: new Blob(['correct horse battery staple\n']), stdout: 'ignore' });
+  const insert = Bun.spawn(['pass', 'insert', '-e', 'prod/db-primary'], {
+    env: { ...process.env, ...env },
+    stdin: new Blob(['correct horse battery staple\n']),
+    stdout: 'ignore',
+  });
   await insert.exited;
 }

@@ -38,7 +38,10 @@ await measure('release', 'release without the human, each leg (ms)', async () =>
   await using world = await createBenchWorld();
   return releaseLegs(world);
 });
-await measure('relay', 'relay: 5,000 idle connections, then whole loops with full sync', async () => ({ idle: await idleConnections(), loops: await wholeLoops() }));
+await measure('relay', 'relay: 5,000 idle connections, then whole loops with full sync', async () => ({
+  idle: await idleConnections(),
+  loops: await wholeLoops(),
+}));
 await measure('console', 'console in a real browser', () => consoleFigures());
 const report = { machine: { cpus: cpus().length, model: cpus()[0]?.model, bun: Bun.version, noise_ms: { before, after: await machineNoise() } }, ...figures };
 process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : `${Bun.inspect(report, { depth: 6, colors: false })}\n`);

@@ -1,6 +1,12 @@
 // Paired timing: two things in turn, medians and spread, so that a noisy machine disturbs both alike.
 
-export interface Spread { readonly min: number; readonly p50: number; readonly p90: number; readonly max: number; readonly n: number }
+export interface Spread {
+  readonly min: number;
+  readonly p50: number;
+  readonly p90: number;
+  readonly max: number;
+  readonly n: number;
+}
 
 export function spreadOf(samples: readonly number[]): Spread {
   const sorted = samples.toSorted((a, b) => a - b);
@@ -8,7 +14,11 @@ export function spreadOf(samples: readonly number[]): Spread {
   return { min: at(0), p50: at(0.5), p90: at(0.9), max: at(1), n: sorted.length };
 }
 
-export interface Paired { readonly ours: Spread; readonly theirs: Spread; /** ours / theirs, pair by pair */ readonly ratio: Spread }
+export interface Paired {
+  readonly ours: Spread;
+  readonly theirs: Spread;
+  /** ours / theirs, pair by pair */ readonly ratio: Spread;
+}
 
 /** A B A B …: each sample is one duration in the unit that the functions answer. */
 export async function paired(runs: number, ours: () => Promise<number>, theirs: () => Promise<number>, warmUp = Math.ceil(runs / 10)): Promise<Paired> {

@@ -13,7 +13,10 @@ import { type Spread, spreadOf } from './measure.ts';
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 const hexId = <T extends string>(): T => toHex(random(32)) as T; // ids of the benchmark
 
-interface RelayProcess extends AsyncDisposable { readonly url: string; readonly rssBytes: () => number }
+interface RelayProcess extends AsyncDisposable {
+  readonly url: string;
+  readonly rssBytes: () => number;
+}
 
 async function startRelayProcess(): Promise<RelayProcess> {
   const dir = mkdtempSync(join(tmpdir(), 'svr-'));
@@ -33,7 +36,14 @@ async function startRelayProcess(): Promise<RelayProcess> {
 
 async function newClient(url: string): Promise<RelayClient> {
   const { signer } = await generateSigner(false);
-  const client = createRelayClient({ url, org: hexId<OrgId>(), signer, fetch: (to, init) => fetch(to, { ...init, body: new Uint8Array(init.body) }), now: Date.now, random });
+  const client = createRelayClient({
+    url,
+    org: hexId<OrgId>(),
+    signer,
+    fetch: (to, init) => fetch(to, { ...init, body: new Uint8Array(init.body) }),
+    now: Date.now,
+    random,
+  });
   await client.signUp();
   return client;
 }

@@ -27,7 +27,14 @@ export async function createBenchWorld(own: readonly OwnProgram[] = []): Promise
   const org = await createLiveOrg(world, relay.url);
   await org.sync();
   const socketPath = join(dir, 'run', 'd.sock');
-  const daemon = await startDaemon({ stateDir: join(dir, 'state'), socketPath, version: 'bench', log: () => undefined, own, limiter: { take: () => undefined } });
+  const daemon = await startDaemon({
+    stateDir: join(dir, 'state'),
+    socketPath,
+    version: 'bench',
+    log: () => undefined,
+    own,
+    limiter: { take: () => undefined },
+  });
   await daemon.join({ token: await org.token(), name: 'bench' });
   await org.admit();
   await settled(() => daemon.status().state === 'ready');
@@ -35,7 +42,11 @@ export async function createBenchWorld(own: readonly OwnProgram[] = []): Promise
   await org.sync();
   await settled(() => daemon.status().log?.seq === world.state.head.seq);
   return {
-    dir, socketPath, relay, org, daemon,
+    dir,
+    socketPath,
+    relay,
+    org,
+    daemon,
     [Symbol.asyncDispose]: async () => {
       await daemon.stop();
       await relay.stop();
@@ -52,7 +63,10 @@ export async function settled(holds: () => boolean): Promise<void> {
 }
 
 /** Answers every request at the founder's device until disposed. */
-export function approveAll({ org }: BenchWorld, lease?: { readonly ttlS: number; readonly uses: number; readonly scope: 'process' | 'exe' | 'machine' }): AsyncDisposable {
+export function approveAll(
+  { org }: BenchWorld,
+  lease?: { readonly ttlS: number; readonly uses: number; readonly scope: 'process' | 'exe' | 'machine' },
+): AsyncDisposable {
   const stopping = new AbortController();
   const running = (async () => {
     while (!stopping.signal.aborted) {

@@ -160,9 +160,7 @@ export interface App {
   /** passkey: create, then two verifications. */
   createOrg(input: CreateOrg, progress: (step: CreateStep) => void): Promise<void>;
   /** passkey. Makes a machine token; `command` is what to type on the machine. With `here`, the local daemon behind this console is told directly. */
-  enrolMachine(options: {
-    readonly here: boolean;
-  }): Promise<{
+  enrolMachine(options: { readonly here: boolean }): Promise<{
     readonly token: string;
     readonly command: string;
     readonly expiresAt: number;

@@ -9,7 +9,12 @@ test('ben and ada found an organisation, an agent asks, they decide', async () =
   const dir = mkdtempSync(join(tmpdir(), 'sv-story-'));
   const lines: string[] = [];
   try {
-    await playStory({ data: join(dir, 'data'), socketPath: join(dir, 'run', 'd.sock'), value: 'correct horse battery staple', tell: (line) => void lines.push(line) });
+    await playStory({
+      data: join(dir, 'data'),
+      socketPath: join(dir, 'run', 'd.sock'),
+      value: 'correct horse battery staple',
+      tell: (line) => void lines.push(line),
+    });
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -2,7 +2,12 @@
 import { join } from 'node:path';
 import { stillvault } from '../story/programs.ts';
 
-export interface AgentAnswer { readonly code: number; readonly value: string; readonly err: string; readonly ms: number }
+export interface AgentAnswer {
+  readonly code: number;
+  readonly value: string;
+  readonly err: string;
+  readonly ms: number;
+}
 export interface Agent extends AsyncDisposable {
   readonly pid: number;
   /** Runs `stillvault <args>` inside the agent and waits for its end. `onErr` gets what it says while it waits. */
@@ -34,7 +39,7 @@ export function startAgent(socketPath: string): Agent {
       [out, err] = ['', ''];
       hear = onErr ?? (() => undefined);
       const from = performance.now();
-      child.stdin.write(`${args}\n`);
+      await child.stdin.write(`${args}\n`);
       await child.stdin.flush();
       for (;;) {
         const end = /(?:^|\n)?exit (\d+)\n$/.exec(out);

@@ -14,7 +14,15 @@ const help = `npm run demo -- [--data DIR] [--value TEXT] [--json] [--pictures]
   npm run demo -- --pictures          screenshots in dist/screenshots
 `;
 
-const { values } = parseArgs({ options: { data: { type: 'string' }, value: { type: 'string' }, json: { type: 'boolean' }, pictures: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } });
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    value: { type: 'string' },
+    json: { type: 'boolean' },
+    pictures: { type: 'boolean' },
+    help: { type: 'boolean', short: 'h' },
+  },
+});
 if (values.help) {
   process.stdout.write(help);
   process.exit(0);
@@ -23,11 +31,18 @@ const temporary = mkdtempSync(join(tmpdir(), 'stillvault-demo-'));
 const data = values.data === undefined ? join(temporary, 'data') : resolve(values.data);
 mkdirSync(data, { recursive: true, mode: 0o700 });
 const started = performance.now();
-const tell = (line: string, facts: object = {}): void => void writeSync(1, values.json ? `${JSON.stringify({ at_ms: Math.round(performance.now() - started), line, ...facts })}\n` : `${line}\n`);
+const tell = (line: string, facts: object = {}): void =>
+  void writeSync(1, values.json ? `${JSON.stringify({ at_ms: Math.round(performance.now() - started), line, ...facts })}\n` : `${line}\n`);
 
 let code = 0;
 try {
-  await playStory({ data, socketPath: join(temporary, 'run', 'd.sock'), value: values.value ?? 'correct horse battery staple', tell, ...(values.pictures ? { pictures: true } : {}) });
+  await playStory({
+    data,
+    socketPath: join(temporary, 'run', 'd.sock'),
+    value: values.value ?? 'correct horse battery staple',
+    tell,
+    ...(values.pictures ? { pictures: true } : {}),
+  });
   tell(`the story is told: every step was as expected, in ${((performance.now() - started) / 1_000).toFixed(1)} s`);
 } catch (error) {
   writeSync(2, `${reasonsOf(error).join('\n')}\n`);

@@ -41,7 +41,10 @@ export async function playStory(options: StoryOptions): Promise<void> {
   } catch (error) {
     await ben.screenshot('story-ben').catch(() => undefined);
     await ada.screenshot('story-ada').catch(() => undefined);
-    throw new Error(`${error instanceof Error ? error.message : String(error)}\n--- pages ---\n${[...ben.faults(), ...ada.faults()].join('\n')}\n--- stillvault up ---\n${up.output().slice(-2_000)}`, { cause: error });
+    throw new Error(
+      `${error instanceof Error ? error.message : String(error)}\n--- pages ---\n${[...ben.faults(), ...ada.faults()].join('\n')}\n--- stillvault up ---\n${up.output().slice(-2_000)}`,
+      { cause: error },
+    );
   }
 }
 

@@ -6,7 +6,11 @@ import type { Person } from '../harness/person.ts';
 const w = words;
 const button = (at: Locator | Person['page'], name: string | RegExp): Locator => at.getByRole('button', { name, exact: typeof name === 'string' });
 
-export async function createOrganisation({ page, expectConsole }: Person, address: string, about: { readonly org: string; readonly me: string; readonly device: string }): Promise<void> {
+export async function createOrganisation(
+  { page, expectConsole }: Person,
+  address: string,
+  about: { readonly org: string; readonly me: string; readonly device: string },
+): Promise<void> {
   expectConsole(/401.*\/v1\/session/); // the relay is asked before a passkey is made, and does not know anybody yet
   await page.goto(address);
   await page.getByLabel(w.enrol.org, { exact: true }).fill(about.org);
@@ -79,10 +83,15 @@ export async function putSecret(person: Person, path: string, value: string): Pr
 }
 
 /** Both sides compare the same codes and confirm. Answers the codes that both showed. */
-export async function invite(host: Person, guest: Person, about: { readonly name: string; readonly device: string }): Promise<{ readonly host: string; readonly guest: string }> {
+export async function invite(
+  host: Person,
+  guest: Person,
+  about: { readonly name: string; readonly device: string },
+): Promise<{ readonly host: string; readonly guest: string }> {
   await host.page.evaluate(() => void (location.hash = '#/people/invite'));
   await host.page.getByLabel(w.invite.name, { exact: true }).fill(about.name);
-  for (const role of ['approver', 'writer', 'admin'] as const) await host.page.getByRole('checkbox', { name: w.invite.role[role] }).setChecked(role !== 'admin', { force: true });
+  for (const role of ['approver', 'writer', 'admin'] as const)
+    await host.page.getByRole('checkbox', { name: w.invite.role[role] }).setChecked(role !== 'admin', { force: true });
   await button(host.page, w.invite.make).click();
   const link = host.page.getByLabel(w.invite.link, { exact: true });
   await link.waitFor();

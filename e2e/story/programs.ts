@@ -5,7 +5,8 @@ import { join } from 'node:path';
 const root = join(import.meta.dir, '..', '..');
 const executable = join(root, 'dist', 'stillvault');
 /** The built executable where there is one and it is asked for, else the source in the same runtime. */
-export const stillvault: readonly string[] = process.env['STILLVAULT_DEMO_BUILT'] && existsSync(executable) ? [executable] : [process.execPath, join(root, 'daemon', 'main.ts')];
+export const stillvault: readonly string[] =
+  process.env['STILLVAULT_DEMO_BUILT'] && existsSync(executable) ? [executable] : [process.execPath, join(root, 'daemon', 'main.ts')];
 
 export interface Running extends AsyncDisposable {
   readonly console: string;
@@ -16,11 +17,21 @@ export interface Running extends AsyncDisposable {
   readonly output: () => string;
   readonly pid: number;
 }
-export interface Finished { readonly code: number; readonly out: string; readonly err: string; readonly ms: number }
+export interface Finished {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+  readonly ms: number;
+}
 
 /** Starts `stillvault up` in `data`, on free ports, and waits until it says where the console is. */
 export async function startUp(data: string, socketPath: string): Promise<Running> {
-  const child = Bun.spawn([...stillvault, 'up', '--json', '--data', data, '--port', '0', '--relay-port', '0'], { env: { ...process.env, STILLVAULT_SOCKET: socketPath }, stdout: 'pipe', stderr: 'pipe', stdin: 'ignore' });
+  const child = Bun.spawn([...stillvault, 'up', '--json', '--data', data, '--port', '0', '--relay-port', '0'], {
+    env: { ...process.env, STILLVAULT_SOCKET: socketPath },
+    stdout: 'pipe',
+    stderr: 'pipe',
+    stdin: 'ignore',
+  });
   let text = '';
   const collect = async (stream: ReadableStream<Uint8Array>, line?: (line: string) => void): Promise<void> => {
     let rest = '';
@@ -66,12 +77,23 @@ export interface RunOptions {
 
 /** One command to its end. */
 export async function run(args: readonly string[], { stdin, socketPath, onLine, prefix = [], signal }: RunOptions): Promise<Finished> {
-  return runProgram([...prefix, ...stillvault, ...args], { socketPath, ...(stdin === undefined ? {} : { stdin }), ...(onLine ? { onLine } : {}), ...(signal ? { signal } : {}) });
+  return runProgram([...prefix, ...stillvault, ...args], {
+    socketPath,
+    ...(stdin === undefined ? {} : { stdin }),
+    ...(onLine ? { onLine } : {}),
+    ...(signal ? { signal } : {}),
+  });
 }
 
 export async function runProgram(command: readonly string[], { stdin, socketPath, onLine, signal }: RunOptions): Promise<Finished> {
   const from = performance.now();
-  const child = Bun.spawn([...command], { env: { ...process.env, STILLVAULT_SOCKET: socketPath, NO_COLOR: '1' }, stdin: stdin === undefined ? 'ignore' : new Blob([stdin]), stdout: 'pipe', stderr: 'pipe', ...(signal ? { signal } : {}) });
+  const child = Bun.spawn([...command], {
+    env: { ...process.env, STILLVAULT_SOCKET: socketPath, NO_COLOR: '1' },
+    stdin: stdin === undefined ? 'ignore' : new Blob([stdin]),
+    stdout: 'pipe',
+    stderr: 'pipe',
+    ...(signal ? { signal } : {}),
+  });
   const read = async (stream: ReadableStream<Uint8Array>): Promise<string> => {
     let text = '';
     const decoder = new TextDecoder();
