@@ -66,7 +66,8 @@ export function createApp(platform: Platform): App {
         return await start(await completeStart(await openSession(platform, stored.keys, stored.me)));
       } catch (error) {
         const failure = explain(error);
-        if (['E_NOT_READY', 'E_RELAY_AUTH', 'E_DEVICE_BIND'].includes(failure.code)) return enter({ kind: 'welcome', failure });
+        if (['E_NOT_READY', 'E_RELAY_AUTH', 'E_RELAY_CLOSED', 'E_RELAY_QUOTA', 'E_DEVICE_BIND'].includes(failure.code))
+          return enter({ kind: 'welcome', failure });
         if (!failure.code.startsWith('E_RELAY_')) return halt(failure);
         enter({ kind: 'loading', failure });
         await platform.sleep(retryMs, closing.signal).catch(() => undefined);

@@ -74,13 +74,13 @@ function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
   return [
     `machine: ${card.machine.name}`,
     `program: ${programWords(observed)}`,
-    `user: ${observed.user ?? 'unknown'} (uid ${observed.uid})`,
-    `process: ${observed.pid}, ${observed.terminal === 'none' ? 'no terminal' : observed.terminal === 'unknown' ? 'terminal unknown' : observed.terminal}, identity ${observed.identity}`,
-    ...observed.ancestors.map((ancestor) => `started by: ${ancestor.exe ?? 'unknown'}${ancestor.argv.length > 0 ? ` · ${ancestor.argv.join(' ')}` : ''}`),
+    `user: ${observed.user ?? 'unknown'} (uid ${observed.uid ?? 'unknown'})`,
+    `process: ${observed.pid ?? 'unknown'}, ${observed.terminal === 'none' ? 'no terminal' : observed.terminal === 'unknown' ? 'terminal unknown' : observed.terminal}, identity ${observed.identity}`,
+    ...observed.ancestors.map((ancestor) => `started by: ${ancestor.exe ?? 'unknown'}${ancestor.argv.length > 0 ? ` · ${JSON.stringify(ancestor.argv)}` : ''}`),
     ...items.map(
       ({ path, field, version }) => `${card.kind === 'put' ? 'store' : 'release'}: ${path}${field === undefined ? '' : `#${field}`} version ${version}`,
     ),
-    `command: ${observed.argv.join(' ') || 'unknown'}`,
+    `command: ${JSON.stringify(observed.argv)}`,
     `directory: ${observed.cwd ?? 'unknown'}`,
     ...(observed.container === undefined ? [] : [`container: ${observed.container}`]),
     `claims to be: ${claimed.agent || 'nothing'}`,

@@ -68,7 +68,7 @@ const sayings: Readonly<Record<string, readonly [what: string, next: string]>> =
   E_NOT_ELIGIBLE: ['You do not approve this path.', 'Ask one of the approvers that the policy names.'],
   E_NOT_ENTITLED: ['This device has no part of this secret’s key yet.', 'Ask a member who has one to share it, or store a new version.'],
   E_RATE: ['A machine asked too often: further requests were dropped.', 'Look at what runs there, or mute it.'],
-  E_LOCAL: ['The daemon beside this console did not take the token.', 'Run the command in a terminal instead.'],
+  E_LOCAL: ['The daemon beside this console did not take the token.', 'Make a token here and run its command in a terminal.'],
   E_SAS: ['The codes do not fit: the other side showed something else.', 'Stop here, and invite again over another channel.'],
   E_INVITE_ENDED: ['The invitation has ended.', 'Make a new one.'],
   E_NOT_READY: ['The organisation has not added this device yet.', 'Ask the person who invited you to confirm, then reload.'],

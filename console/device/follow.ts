@@ -44,7 +44,7 @@ export async function follow(deps: {
   const stored = (await platform.storage.read(cursorName)).get(cursorName);
   let after = stored ? decode(cursorCodec, stored, 64).after : 0;
   let online = false;
-  let attestedAt = 0;
+  let attested = { at: 0, under: '' };
   let polling: Promise<void> | undefined;
   let wanted = false;
   let isFirst = true;
@@ -106,15 +106,15 @@ export async function follow(deps: {
     check(compareHead(historyOf(session), newer.head, head) === 'same-or-behind', 'E_HEAD_AHEAD', 'the relay does not show what another device has seen');
   }
 
+  // Machines release only while they know a device's recent head. A new day or metadata key is a new mailbox.
   async function attest(): Promise<void> {
-    if (platform.now() - attestedAt < attestEveryMs) return;
     const state = log.requireState();
     const mk = log.keys.get(state.mkEpoch);
-    if (!mk) return;
+    const mailbox = mailboxOn(attestationSeed(me.org, state.mkCommitment), platform.now());
+    if (!mk || (attested.under === mailbox && platform.now() - attested.at < attestEveryMs)) return;
     const notice = await signNotice({ org: me.org, device: me.device, ts: platform.now(), head: state.head }, session.keys.presence);
-    const body = await sealRecord(place, state.mkEpoch, mk, notice, platform.random);
-    await client.post([{ mailbox: mailboxOn(attestationSeed(me.org, state.mkCommitment), platform.now()), body, ttlS: attestTtlS }]);
-    attestedAt = platform.now();
+    await client.post([{ mailbox, body: await sealRecord(place, state.mkEpoch, mk, notice, platform.random), ttlS: attestTtlS }]);
+    attested = { at: platform.now(), under: mailbox };
   }
 
   async function pollOnce(): Promise<void> {
