@@ -21,7 +21,7 @@ export interface Paired {
 }
 
 /** A B A B …: each sample is one duration in the unit that the functions answer. */
-export async function paired(runs: number, ours: () => Promise<number>, theirs: () => Promise<number>, warmUp = Math.ceil(runs / 10)): Promise<Paired> {
+export async function paired(runs: number, ours: () => Promise<number>, theirs: () => Promise<number>, warmUp: number = Math.ceil(runs / 10)): Promise<Paired> {
   for (let i = 0; i < warmUp; i++) {
     await ours();
     await theirs();

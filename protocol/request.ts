@@ -16,14 +16,14 @@ import { parseEnvelope, payloadHash, signEnvelope, verifyEnvelopeSignature } fro
 import { verifyClaim, verifyPath, verifyText } from './text.ts';
 import { type MailboxId, mailboxIdCodec } from './wire.ts';
 
-export interface ObservedProcess { readonly pid: number; readonly exe?: string; readonly argv: readonly string[] }
+export interface ObservedProcess { readonly pid: number; readonly exe?: string; /** Where the program is an interpreter. */ readonly script?: string; readonly argv: readonly string[] }
 /** What the kernel says of the requester. An absent field is unknown, never guessed. Text is escaped and cut at the source. */
 export interface Observed {
-  readonly uid: number;
+  readonly uid?: number;
   readonly user?: string;
-  readonly pid: number;
+  readonly pid?: number;
   /** Milliseconds since the epoch. */
-  readonly startedAt: number;
+  readonly startedAt?: number;
   readonly exe?: string;
   readonly exeHash?: Hash;
   readonly script?: string;
@@ -75,9 +75,9 @@ export interface Request {
 interface Versioned { readonly v: number; readonly suite: number }
 
 const seen = text(limits.observedBytes);
-const processCodec: Codec<ObservedProcess> = record<ObservedProcess>({ pid: [1, count], exe: [2, seen, 'optional'], argv: [3, array(seen, limits.argv)] });
+const processCodec: Codec<ObservedProcess> = record<ObservedProcess>({ pid: [1, count], exe: [2, seen, 'optional'], argv: [3, array(seen, limits.argv)], script: [4, seen, 'optional'] });
 const observedCodec: Codec<Observed> = record<Observed>({
-  uid: [1, count], user: [2, seen, 'optional'], pid: [3, count], startedAt: [4, time], exe: [5, seen, 'optional'], exeHash: [6, hashCodec, 'optional'], script: [7, seen, 'optional'], scriptHash: [8, hashCodec, 'optional'],
+  uid: [1, count, 'optional'], user: [2, seen, 'optional'], pid: [3, count, 'optional'], startedAt: [4, time, 'optional'], exe: [5, seen, 'optional'], exeHash: [6, hashCodec, 'optional'], script: [7, seen, 'optional'], scriptHash: [8, hashCodec, 'optional'],
   argv: [9, array(seen, limits.argv)], cwd: [10, seen, 'optional'], ancestors: [11, array(processCodec, limits.ancestors)], namespaces: [12, oneOf<Observed['namespaces']>(['same', 'other', 'unknown'])],
   container: [13, seen, 'optional'], terminal: [14, oneOf<Observed['terminal']>(['tty', 'ssh', 'none', 'unknown'])], identity: [15, oneOf<Observed['identity']>(['pidfd', 'unverified'])], anchor: [16, int(0, limits.ancestors)],
 });
@@ -225,7 +225,7 @@ export function verifyLease(lease: LeaseTerms, policy: { readonly maxTtlS: numbe
 function verifyTexts({ claimed, observed }: Request): void {
   verifyClaim(claimed.agent, 64);
   verifyClaim(claimed.reason);
-  const shown = [observed.user, observed.exe, observed.script, observed.cwd, observed.container, ...observed.argv, ...observed.ancestors.flatMap(({ exe, argv }) => [exe, ...argv])];
+  const shown = [observed.user, observed.exe, observed.script, observed.cwd, observed.container, ...observed.argv, ...observed.ancestors.flatMap(({ exe, script, argv }) => [exe, script, ...argv])];
   for (const value of shown) if (value !== undefined) verifyObserved(value);
 }
 

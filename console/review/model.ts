@@ -18,9 +18,19 @@ export interface Requester {
 }
 
 /** The program that asks, as the daemon saw it. A script is named before its interpreter: `node` says nothing. */
-export function requesterOf({ exe, script }: Pick<Observed, 'exe' | 'script'>): Requester {
+export function requesterOf({ exe, script }: { readonly exe?: string; readonly script?: string }): Requester {
   const path = script ?? exe;
   return { name: path === undefined ? undefined : fileName(path), path, interpreter: script === undefined ? undefined : exe };
+}
+
+/**
+ * Who is named on the card: the process that a lease would belong to. For a request through our own command line that is
+ * whoever started it, e.g. the agent; `through` then names the command.
+ */
+export function whoAsks(observed: Observed): { readonly name: string | undefined; readonly through: string | undefined } {
+  const { name } = requesterOf(observed);
+  const holder = observed.anchor === 0 ? undefined : observed.ancestors[observed.anchor - 1];
+  return holder ? { name: requesterOf(holder).name, through: name } : { name, through: undefined };
 }
 
 export function subjectOf({ items }: Pick<ReviewCard, 'items'>): string {
@@ -44,13 +54,12 @@ export function processLabel(exe: string | undefined): string {
 
 /** Who started it, nearest first. */
 export function ancestorLabels({ ancestors }: Pick<Observed, 'ancestors'>): readonly string[] {
-  return ancestors.map(({ exe }) => processLabel(exe));
+  return ancestors.map(({ exe, script }) => (script === undefined ? processLabel(exe) : script));
 }
 
 /** Whom a lease of scope `process` is bound to. */
 export function leaseHolder(observed: Observed): string {
-  const { anchor, ancestors } = observed;
-  return anchor === 0 ? (requesterOf(observed).name ?? coreWords.common.unknown) : processLabel(ancestors[anchor - 1]?.exe);
+  return whoAsks(observed).name ?? coreWords.common.unknown;
 }
 
 /** Each argument on its own, quoted where a shell would need it: two arguments never look like one. */

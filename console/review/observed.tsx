@@ -49,7 +49,7 @@ export function ObservedFacts({ card }: { readonly card: ReviewCard }): JSX.Elem
           [
             w.user,
             <>
-              {observed.user === undefined ? <Unknown /> : <bdi>{observed.user}</bdi>} <span class="faint">{w.uid(observed.uid)}</span>
+              {observed.user === undefined ? <Unknown /> : <bdi>{observed.user}</bdi>} <span class="faint">{observed.uid === undefined ? undefined : w.uid(observed.uid)}</span>
             </>,
           ],
         ]}
@@ -83,7 +83,7 @@ export function MoreObserved({ card }: { readonly card: ReviewCard }): JSX.Eleme
         <Facts
           rows={[
             [rows.pid, observed.pid],
-            [rows.started, calendar.exact(observed.startedAt)],
+            [rows.started, observed.startedAt === undefined ? undefined : calendar.exact(observed.startedAt)],
             [rows.exeHash, mono(observed.exeHash)],
             ...(observed.script === undefined ? [] : ([[rows.scriptHash, mono(observed.scriptHash)]] as const)),
             [rows.terminal, observed.terminal === 'unknown' ? undefined : w.terminals[observed.terminal]],

@@ -14,7 +14,7 @@ import { coreWords } from '../ui/words-core.ts';
 import { Claim } from './claim.tsx';
 import { DecisionBar } from './decision.tsx';
 import { MixedMark } from './mixed-mark.tsx';
-import { isWaiting, looksMixed, outcomeOf, requesterOf, unusualLines } from './model.ts';
+import { isWaiting, looksMixed, outcomeOf, unusualLines, whoAsks } from './model.ts';
 import { MoreObserved, ObservedFacts } from './observed.tsx';
 import { OutcomePanel } from './outcome.tsx';
 import { useSeen } from './seen.ts';
@@ -97,7 +97,7 @@ function ReviewHead({ card }: { readonly card: ReviewCard }): JSX.Element {
 }
 
 function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCard }): JSX.Element {
-  const { name } = requesterOf(card.observed);
+  const { name, through } = whoAsks(card.observed);
   const w = coreWords.review;
   const several = card.items.length > 1;
   return (
@@ -105,6 +105,11 @@ function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCar
       <FocusedHeading id={id}>
         <span class="who">
           <strong>{name === undefined ? <span class="unknown">{coreWords.common.unknown}</span> : <bdi>{name}</bdi>}</strong>{' '}
+          {through !== undefined && (
+            <span>
+              {coreWords.review.through} <bdi>{through}</bdi>{' '}
+            </span>
+          )}
           <span>
             {w.on}{' '}
             <strong>

@@ -20,7 +20,7 @@ test('the title carries the number of waiting requests', () => {
 test('a request is read out when it comes and once more when it is about to end', () => {
   const org = orgView({ inbox: [card(1)] });
   const first = newsOf(nothingHeard, waitingCards(org, noon), noon);
-  expect(first.arrived).toBe('New request: psql asks for prod/db-primary.');
+  expect(first.arrived).toBe('New request: claude asks for prod/db-primary.');
   expect(first.ending).toBe('');
   const again = newsOf(first.heard, waitingCards(org, noon), noon + 1_000);
   expect(again).toEqual({ heard: first.heard, arrived: '', ending: '' });

@@ -77,6 +77,7 @@ export const coreWords = {
   },
   review: {
     label: 'Request',
+    through: 'through',
     asks: { release: 'asks to read', put: 'asks to store' },
     on: 'on',
     secrets: (count: number): string => plural(count, 'secret', 'secrets'),

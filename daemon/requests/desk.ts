@@ -88,7 +88,7 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
     items: resolved.items.map(({ item }) => item),
     requestId: newId<RequestId>(deps.random),
     lease: resolved.lease,
-    observed: signedObserved(observation, anchor.held?.level ?? 0, deps.now()),
+    observed: signedObserved(observation, anchor.held?.level ?? 0),
     claimed: { agent: wanted.agent ?? '', reason: wanted.reason ?? '' },
     lifeMs,
     targets: resolved.targets,

@@ -5,21 +5,21 @@ import type { Observed as SignedObserved } from '../../protocol/request.ts';
 import type { Observation } from '../intake/observe.ts';
 
 /** `anchorLevel`: the process that a lease would bind to; 0 = the requester. */
-export function signedObserved({ observed }: Observation, anchorLevel: number, now: number): SignedObserved {
+export function signedObserved({ observed }: Observation, anchorLevel: number): SignedObserved {
   const { exe, script, namespaces, ssh, terminal } = observed;
   const compared = Object.values(namespaces);
   return {
-    uid: observed.uid ?? 65_534,
-    pid: observed.pid ?? 0,
-    startedAt: observed.startedAtMs ?? now,
     argv: (observed.argv ?? []).slice(0, limits.argv),
     ancestors: observed.ancestors
       .slice(0, limits.ancestors)
-      .map(({ pid, exe: path, name, argv }) => ({ pid, argv: [...(argv ?? [name])].slice(0, limits.argv), ...(path === undefined ? {} : { exe: path }) })),
+      .map(({ pid, exe: path, script: file, name, argv }) => ({ pid, argv: [...(argv ?? [name])].slice(0, limits.argv), ...defined('exe', path), ...defined('script', file) })),
     namespaces: compared.length === 0 ? 'unknown' : compared.includes('other') ? 'other' : 'same',
     terminal: ssh === true ? 'ssh' : terminal === undefined ? 'unknown' : terminal === 'none' ? 'none' : 'tty',
     identity: observed.identity,
     anchor: anchorLevel,
+    ...defined('uid', observed.uid),
+    ...defined('pid', observed.pid),
+    ...defined('startedAt', observed.startedAtMs),
     ...defined('user', observed.user),
     ...defined('exe', exe?.path),
     ...defined('exeHash', exe?.sha256 as Hash | undefined), // SHA-256 in hex, from the opened executable
