@@ -1,12 +1,15 @@
 // Further people and devices: invitations, what a relay or a thief of the link can do to them, two people deciding, shares for who came later.
 import { expect, test } from 'bun:test';
 import { fromBase64Url } from '../../protocol/bytes.ts';
+import { decode, encode } from '../../protocol/codec.ts';
+import type { Hash } from '../../protocol/hash.ts';
+import { streamPageCodec } from '../../protocol/wire.ts';
 import { parseInvite } from '../../protocol/enrolment.ts';
 import { importSigner } from '../../protocol/keys.ts';
 import { createRelayClient } from '../../relay-client/client.ts';
 import { type SoftPerson, type SoftWorld, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
-import { createInviteChannel } from './invite-channel.ts';
+import { type InviteChannel, createInviteChannel, draftCodec, revealCodec } from './invite-channel.ts';
 
 const textOf = (secret: { readonly kind: string; readonly value?: Uint8Array }): string => new TextDecoder().decode(secret.value);
 const code = (expected: string): object => ({ failure: { code: expected } });
@@ -128,17 +131,7 @@ test('somebody who has the link sits in between: the two sides show different co
   const invite = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
   const ben = world.browser();
   // The thief answers the honest device itself, before ada’s answer reaches it, and enrols a device of their own with ada.
-  const [text = '', key = ''] = (invite.link ?? '').split('#invite=')[1]?.split('.') ?? [];
-  const stolen = parseInvite(text);
-  const client = createRelayClient({
-    url: stolen.relay,
-    org: stolen.org,
-    signer: await importSigner(stolen.secret, fromBase64Url(key)),
-    fetch: ben.platform.fetch,
-    now: world.clock.now,
-    random: ben.platform.random,
-  });
-  const asAdmin = createInviteChannel({ client, platform: ben.platform, invite: stolen, side: 'admin' });
+  const { channel: asAdmin } = await withLink(world, invite.link ?? '', 'admin');
   let honest = true;
   ben.platform.wire = async (url, init, pass) => {
     if (honest && url.endsWith('/v1/mail')) {
@@ -183,19 +176,8 @@ test('one link takes three attempts and no fourth', async () => {
   await using world = await softWorld();
   const ada = await world.founder();
   const invite = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
-  const [text = '', key = ''] = (invite.link ?? '').split('#invite=')[1]?.split('.') ?? [];
-  const parsed = parseInvite(text);
-  const { platform } = world.browser();
-  const client = createRelayClient({
-    url: parsed.relay,
-    org: parsed.org,
-    signer: await importSigner(parsed.secret, fromBase64Url(key)),
-    fetch: platform.fetch,
-    now: world.clock.now,
-    random: platform.random,
-  });
-  const channel = createInviteChannel({ client, platform, invite: parsed, side: 'device' });
-  for (const digit of ['1', '2', '3', '4']) await channel.send('commit', digit.repeat(64) as never); // commitments to nothing
+  const { channel } = await withLink(world, invite.link ?? '', 'device');
+  for (const digit of ['1', '2', '3', '4']) await channel.send('commit', digit.repeat(64) as Hash); // commitments to nothing
   await expect(invite.codes).rejects.toMatchObject({ code: 'E_SAS' });
   await expect(invite.confirm()).rejects.toMatchObject(code('E_SAS'));
   const late = world.browser();
@@ -250,3 +232,66 @@ test('the log moved while the device was added: both sign again on the new head'
   ]);
   expect(laptop.words.split(' ')).toHaveLength(5);
 });
+
+test('keys that were not committed to are refused', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const invite = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
+  const { channel } = await withLink(world, invite.link ?? '', 'device');
+  const attempt = '1'.repeat(64) as Hash; // a commitment to nothing
+  await channel.send('commit', attempt);
+  await channel.send('reveal', attempt, encode(revealCodec, { device: new Uint8Array(100), nonce: new Uint8Array(32) }));
+  await expect(invite.codes).rejects.toMatchObject({ code: 'E_SAS' });
+});
+
+test('a relay that shows the new device another log than the link names is found out, and nothing is signed', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const invite = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
+  const ben = world.browser();
+  ben.platform.wire = async (url, _init, pass) => {
+    if (!url.endsWith('/v1/read')) return pass();
+    const { head, records } = decode(streamPageCodec, new Uint8Array(await (await pass()).arrayBuffer()), 1_000_000);
+    const [first] = records;
+    const older = { head: { ...head, seq: first?.seq ?? -1, ...(first ? { eh: first.eh } : {}) }, records: first ? [first] : [] };
+    return new Response(new Uint8Array(encode(streamPageCodec, older)));
+  };
+  const theirs = await ben.app.joinByInvite(invite.link ?? '', 'ben’s phone');
+  await theirs.codes;
+  const confirming = invite.confirm().catch(() => undefined);
+  await expect(theirs.confirm()).rejects.toMatchObject(code('E_FORK'));
+  theirs.cancel();
+  await confirming;
+  expect(ben.platform.backend.records.size).toBe(0);
+  expect(ada.app.org()?.members.find(({ name }) => name === 'ben')?.devices).toEqual([]);
+});
+
+test('an admin’s draft about other keys than this device made is refused', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const invite = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
+  invite.cancel();
+  const link = (await ada.app.invite({ memberName: 'ben', roles: ['approver'] })).link ?? '';
+  const ben = world.browser();
+  const { channel } = await withLink(world, link, 'admin');
+  const joining = ben.app.joinByInvite(link, 'ben’s phone');
+  const theirs = await joining;
+  await theirs.codes;
+  for await (const { step, attempt } of channel.messages(AbortSignal.timeout(5_000))) {
+    if (step !== 'commit') continue;
+    await channel.send('draft', attempt, encode(draftCodec, { epoch: 0, mk: new Uint8Array(32), payload: new Uint8Array(10) }));
+    break;
+  }
+  await expect(theirs.confirm()).rejects.toMatchObject({ failure: { code: expect.stringMatching(/^E_/) as unknown } });
+  expect(ben.platform.backend.records.size).toBe(0);
+});
+
+/** What somebody who has the link can do. */
+async function withLink(world: SoftWorld, link: string, side: 'admin' | 'device'): Promise<{ readonly channel: InviteChannel }> {
+  const [text = '', key = ''] = link.split('#invite=')[1]?.split('.') ?? [];
+  const invite = parseInvite(text);
+  const { platform } = world.browser();
+  const signer = await importSigner(invite.secret, fromBase64Url(key));
+  const client = createRelayClient({ url: invite.relay, org: invite.org, signer, fetch: platform.fetch, now: platform.now, random: platform.random });
+  return { channel: createInviteChannel({ client, platform, invite, side }) };
+}
