@@ -191,6 +191,9 @@ async function rewrite<T>(codec: Codec<T>, bytes: Uint8Array, change: (value: T)
   return encode(codec, await change(decode(codec, bytes, limits.wireBytes)));
 }
 
+/** As if the connection had broken. */
+export const lost: Answer = { status: 502, body: new Uint8Array(0) };
+
 /** An answer that refuses. */
 export function refusal(code: Parameters<typeof relayFailureCodec.toItem>[0]['code'], status: number): Answer {
   return { status, body: encode(relayFailureCodec, { code, message: 'no' }) };

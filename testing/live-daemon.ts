@@ -5,11 +5,13 @@ import { join } from 'node:path';
 import type { Clock } from '../daemon/clock.ts';
 import { type DaemonOptions, type RunningDaemon, startDaemon } from '../daemon/start.ts';
 import type { MachineId } from '../protocol/hash.ts';
+import type { Secret } from '../protocol/org-log/state.ts';
+import { machineEntitled, policyFor } from '../protocol/policy.ts';
 import type { LeaseSummary, PutAsk, PutEvent, ReleaseAsk, ReleaseEvent, Status } from '../protocol/local-api.ts';
 import { type RunningRelay, startRelay } from '../relay/main.ts';
 import { type HostileRelay, startHostileRelay } from './hostile-relay.ts';
 import { type LiveOrg, type SeenRequest, createLiveOrg } from './live-org.ts';
-import { type GenesisOptions, World } from './world.ts';
+import { type GenesisOptions, World, found } from './world.ts';
 import type { DoctoredAnswer } from './world-release.ts';
 
 /** Real time, that a test may move. */
@@ -191,11 +193,27 @@ export class Live implements AsyncDisposable {
   }
 
   /** A further machine, enrolled and admitted. */
-  async addDaemon(name: string, options: Partial<DaemonOptions> = {}): Promise<LiveDaemon> {
+  async addDaemon(name: string, facts: Parameters<LiveOrg['admit']>[0] = {}, options: Partial<DaemonOptions> = {}): Promise<LiveDaemon> {
     const daemon = await new LiveDaemon(join(this.dir, name), options).start();
     this.daemons.push(daemon);
-    await enrol(this.org, daemon, name);
+    await enrol(this.org, daemon, name, facts);
+    // Whoever writes next writes after the other machines have given this one its halves.
+    await until(async () => {
+      await this.org.sync();
+      return this.waiting(daemon.machine).length === 0;
+    }, 'the new machine has its halves');
+    await this.settle();
     return daemon;
+  }
+
+  /** Secrets whose half that machine is still to get. */
+  waiting(machine: MachineId): readonly string[] {
+    const { state } = this.world;
+    const isMissing = ({ path, wraps, retired }: Secret): boolean => {
+      const policy = policyFor(state, path);
+      return !retired && policy !== undefined && machineEntitled(state, policy, machine) && !wraps.some(({ recipient }) => recipient === machine);
+    };
+    return [...state.secrets.values()].filter(isMissing).map(({ path }) => path);
   }
 
   /** Changes of the world are at the relay, and the daemon has them. */
@@ -206,29 +224,44 @@ export class Live implements AsyncDisposable {
   }
 
   async change(act: (world: World) => Promise<unknown>): Promise<void> {
-    this.world.clock.set(Date.now());
+    await this.settle();
     await act(this.world);
     await this.settle();
   }
 
-  /** The next request at that member's first device, answered. */
-  async approve(name = 'ada', how?: DoctoredAnswer): Promise<SeenRequest> {
-    const seen = await this.org.nextRequest(this.world.device(name));
+  /** This very request at that member's first device, verified as a console would; older ones there are passed over. */
+  async seen(asked: Conversation<ReleaseEvent> | Conversation<PutEvent>, name = 'ada'): Promise<SeenRequest> {
+    const { request_id: id } = await (asked as Conversation<ReleaseEvent>).next('waiting'); // both kinds have this event
+    for (;;) {
+      const seen = await this.org.nextRequest(this.world.device(name));
+      if (seen.verified.request.requestId === id) return seen;
+    }
+  }
+
+  async approve(asked: Conversation<ReleaseEvent>, name = 'ada', how?: DoctoredAnswer): Promise<SeenRequest> {
+    const seen = await this.seen(asked, name);
     await this.org.decide(seen, 'approve', how);
     return seen;
   }
 
-  async deny(name = 'ada'): Promise<SeenRequest> {
-    const seen = await this.org.nextRequest(this.world.device(name));
+  async deny(asked: Conversation<ReleaseEvent> | Conversation<PutEvent>, name = 'ada'): Promise<SeenRequest> {
+    const seen = await this.seen(asked, name);
     await this.org.decide(seen, 'deny');
     return seen;
   }
 
+  /** Asked, approved, delivered. */
+  async get(ask: ReleaseAsk | string, name = 'ada'): Promise<string> {
+    const asked = this.daemon.release(ask);
+    await this.approve(asked, name);
+    return textOf(await asked.end);
+  }
+
   /** Approved with a lease as asked for. */
   async lease(path: string, terms: NonNullable<ReleaseAsk['lease']> = { ttlS: 600, uses: 10 }): Promise<LeaseSummary> {
-    const conversation = this.daemon.release({ items: [{ path }], lease: terms });
-    await this.approve();
-    const event = await conversation.next('released');
+    const asked = this.daemon.release({ items: [{ path }], lease: terms });
+    await this.approve(asked);
+    const event = await asked.next('released');
     if (!event.lease) throw new Error('no lease was granted');
     return event.lease;
   }
@@ -280,16 +313,16 @@ export async function startLive({ genesis, hostile = false, members = [], daemon
   return live;
 }
 
-async function enrol(org: LiveOrg, daemon: LiveDaemon, name: string): Promise<void> {
-  const { machine } = await (daemon.running ?? (await daemon.start()).running!).join({ token: await org.token(), name });
+async function enrol(org: LiveOrg, daemon: LiveDaemon, name: string, facts?: Parameters<LiveOrg['admit']>[0]): Promise<void> {
+  const { machine } = await found(daemon.running, 'running daemon').join({ token: await org.token(), name });
   daemon.machine = machine.id as MachineId; // an id that the daemon made
-  await org.admit();
+  await org.admit({ ...facts, machine: daemon.machine });
   await until(() => daemon.status().state === 'ready', 'the machine is ready');
 }
 
-/** Looks again until it holds; a test that waits 10 s in vain says for what. */
+/** Looks again until it holds; a test that waits in vain says for what. */
 export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 10_000;
+  const deadline = performance.now() + 4_500;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`in vain: ${what}`);
     await Bun.sleep(2);

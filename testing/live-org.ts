@@ -4,7 +4,7 @@ import { type Letter, attestationSeed, openLetter, sealLetter, signNotice } from
 import type { Decision } from '../protocol/approval.ts';
 import { decode } from '../protocol/codec.ts';
 import { type Hash, type LeaseId, type MachineId, hash } from '../protocol/hash.ts';
-import { type SecretPut, secretPutCodec } from '../protocol/org-log/bodies.ts';
+import { type MachineAdmit, type SecretPut, secretPutCodec } from '../protocol/org-log/bodies.ts';
 import { zeroHash } from '../protocol/org-log/entry.ts';
 import { mailboxOn, mailboxesAround, openRecord, orgStream, receiptStream, sealRecord } from '../protocol/org-log/record.ts';
 import { limits } from '../protocol/limits.ts';
@@ -27,8 +27,8 @@ export interface LiveOrg {
   sync(): Promise<void>;
   /** A token for a machine, everything behind it in place. */
   token(): Promise<string>;
-  /** Admits whoever waits. */
-  admit(): Promise<MachineId>;
+  /** Admits the machine that is named, or one that waits. */
+  admit(facts?: Partial<MachineAdmit>): Promise<MachineId>;
   /** Waits for the next request at a device, verified as a console would. */
   nextRequest(device: WorldDevice, signal?: AbortSignal): Promise<SeenRequest>;
   /** Letters of that kind at a device, from the first on. */
@@ -70,6 +70,7 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
       const known = world.entries[published];
       const bytes = await openRecord(place, world.mk, record.blob);
       if (!known) await world.accept(bytes);
+      else if (known.eh !== record.eh) throw new Error('somebody wrote to the log at the same moment as the world'); // pushing would fork it
       published++;
       prev = record.eh;
     }
@@ -131,6 +132,7 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
     client,
     sync,
     token: async () => {
+      await sync();
       world.clock.set(Date.now());
       const issued = await world.issueToken();
       await sync();
@@ -146,14 +148,14 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
       ]);
       return formatToken(token);
     },
-    admit: async () => {
+    admit: async (facts = {}) => {
       await sync();
       const machine = found(
-        [...world.state.machines.values()].find(({ status }) => status === 'enrolled'),
+        [...world.state.machines.values()].find(({ machine: id, status }) => status === 'enrolled' && (facts.machine ?? id) === id),
         'machine that waits',
       );
       world.clock.set(Date.now());
-      await world.append('machine.admit', { machine: machine.machine, groups: [] });
+      await world.append('machine.admit', { machine: machine.machine, groups: [], ...facts });
       await sync();
       return machine.machine;
     },

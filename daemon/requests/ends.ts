@@ -30,7 +30,8 @@ export function explain(error: unknown): unknown {
   }
   if (!(error instanceof ProtocolError)) return error;
   const message = error.message.replace(/^E_[A-Z_]+: /, '');
-  return new DaemonError(policyCodes.has(error.code) ? 'policy_forbids' : 'error', error.code, message, {
+  const code = policyCodes.has(error.code) ? 'policy_forbids' : error.code === 'E_LIMIT' ? 'usage' : 'error';
+  return new DaemonError(code, error.code, message, {
     cause: error,
     next: 'ask again; if it stays: stillvault doctor',
   });

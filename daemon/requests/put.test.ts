@@ -1,0 +1,85 @@
+// A machine proposes a secret, a writer countersigns it on a device (spec/09-release.md §proposal).
+import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import type { PutEvent } from '../../protocol/local-api.ts';
+import { type Conversation, type Live, detailOf, startLive, until } from '../../testing/live-daemon.ts';
+
+let live: Live;
+beforeAll(async () => {
+  live = await startLive({ members: ['ben'], secrets: { 'prod/db': 'first' } });
+});
+afterAll(() => live[Symbol.asyncDispose]());
+
+const base64 = (text: string): string => Buffer.from(text).toString('base64');
+const propose = (path: string, text = 'proposed'): Conversation<PutEvent> => live.daemon.put({ path, value: base64(text) });
+const lastReceipt = async () => (await live.org.receipts(live.daemon.machine)).at(-1)?.receipt;
+
+describe('a proposal', () => {
+  test('countersigned: stored by the writer, and it can be released', async () => {
+    const asked = propose('prod/new');
+    const seen = await live.seen(asked, 'ben');
+    expect(seen.verified.request).toMatchObject({ items: [], proposal: { path: 'prod/new' } });
+    await live.org.decide(seen, 'shown');
+    expect(await asked.next('shown')).toMatchObject({ member: 'ben' });
+    await live.org.countersign(seen);
+    expect(await asked.end).toEqual({ event: 'stored', path: 'prod/new', version: 1, by: 'ben' });
+    expect(live.world.secret('prod/new').put.proposedBy).toBe(live.daemon.machine);
+    expect(await live.get('prod/new')).toBe('proposed');
+    await until(
+      async () => (await live.org.receipts(live.daemon.machine)).some(({ receipt }) => receipt.outcome === 'stored' && receipt.note === 'prod/new'),
+      'the receipt',
+    );
+  });
+
+  test('a new version of what is there, with fields', async () => {
+    const asked = live.daemon.put({ path: 'prod/db', fields: { user: base64('svc'), password: base64('hunter2') }, description: 'the primary' });
+    const seen = await live.seen(asked);
+    await live.org.countersign(seen);
+    expect(await asked.end).toMatchObject({ event: 'stored', version: 2, by: 'ada' });
+    expect(await live.get({ items: [{ path: 'prod/db', field: 'password' }] })).toBe('hunter2');
+  });
+
+  test('denied by a writer: nothing is stored', async () => {
+    const asked = propose('prod/denied');
+    await live.deny(asked, 'ben');
+    expect(await asked.end).toMatchObject({ error: { code: 'denied', detail: 'E_DENIED' } });
+    expect(detailOf(await live.daemon.release('prod/denied').end)).toBe('E_NOT_FOUND');
+    await until(async () => (await lastReceipt())?.outcome === 'denied', 'the receipt');
+  });
+
+  test('nobody looks: it expires', async () => {
+    const asked = live.daemon.put({ path: 'prod/late', value: base64('x'), timeoutS: 1 });
+    expect(detailOf(await asked.end)).toBe('E_NO_APPROVAL');
+  });
+
+  test('an approval is no countersignature', async () => {
+    const asked = live.daemon.put({ path: 'prod/approved', value: base64('x'), timeoutS: 1 });
+    const seen = await live.seen(asked);
+    await live.org.decide(seen, 'approve');
+    expect(detailOf(await asked.end)).toBe('E_NO_APPROVAL');
+    expect(detailOf(await live.daemon.release('prod/approved').end)).toBe('E_NOT_FOUND');
+  });
+
+  test('somebody stored a newer version meanwhile: told at once, not after the wait', async () => {
+    const asked = propose('prod/new', 'mine');
+    await live.seen(asked);
+    await live.change((world) => world.put('prod/new', 'theirs'));
+    expect(detailOf(await asked.end)).toBe('E_VERSION');
+  });
+
+  test('the policy changed meanwhile: what was sealed for the old one cannot be stored', async () => {
+    const asked = propose('prod/new', 'mine');
+    await live.seen(asked);
+    await live.change((world) => world.approvers('prod/new', 1, ['ada', 'ben']));
+    expect(detailOf(await asked.end)).toBe('E_POLICY_CHANGED');
+  });
+
+  test('a path that no policy covers, or a value beyond its size, is refused before anybody is asked', async () => {
+    expect(detailOf(await live.daemon.put({ path: 'dev/x', value: base64('x') }).end)).toBe('E_POLICY');
+    expect(detailOf(await live.daemon.put({ path: 'prod/big', value: Buffer.alloc(65_537).toString('base64') }).end)).toBe('E_LIMIT');
+  });
+
+  test('an organisation without a writer', async () => {
+    await using other = await startLive({ genesis: { roles: ['admin', 'approver'] } });
+    expect(detailOf(await other.daemon.put({ path: 'prod/x', value: base64('x') }).end)).toBe('E_ROLE');
+  });
+});
