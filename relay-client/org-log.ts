@@ -213,6 +213,8 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
 
   async function append(bytes: Uint8Array, rotation?: Rotation): Promise<OrgState> {
     if (halted) throw halted;
+    // A sync came between signing and this turn: the caller's own entry is no fork.
+    if (state && entryIn(bytes).prev !== state.head.eh) throw new RelayClientError('E_RELAY_CONFLICT', 'the log has moved since the entry was signed');
     const after = await accept(state, bytes);
     const epoch = rotation?.epoch ?? after.mkEpoch;
     // Kept only when the relay has taken the record: where somebody else rotated first, this key is none.
