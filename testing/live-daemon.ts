@@ -192,11 +192,12 @@ export class Live implements AsyncDisposable {
     return this.hostile;
   }
 
-  /** A further machine, enrolled and admitted. */
-  async addDaemon(name: string, facts: Parameters<LiveOrg['admit']>[0] = {}, options: Partial<DaemonOptions> = {}): Promise<LiveDaemon> {
-    const daemon = await new LiveDaemon(join(this.dir, name), options).start();
+  /** A further machine, enrolled and admitted; the others have given it their halves of the secrets. */
+  async addDaemon(name: string, facts: Parameters<LiveOrg['admit']>[0] = {}, withHalves = true): Promise<LiveDaemon> {
+    const daemon = await new LiveDaemon(join(this.dir, name)).start();
     this.daemons.push(daemon);
     await enrol(this.org, daemon, name, facts);
+    if (!withHalves) return daemon;
     // Whoever writes next writes after the other machines have given this one its halves.
     await until(async () => {
       await this.org.sync();
