@@ -45,6 +45,8 @@ export interface Ask {
   readonly reason?: string;
   readonly agent?: string;
   readonly lifeMs?: number;
+  /** Private seed of the request's key; random where absent. */
+  readonly epkSeed?: Uint8Array;
   readonly observed?: Partial<Observed>;
   /** Replaces what an honest machine would send, before it is signed. */
   readonly changes?: Partial<Request>;
@@ -82,9 +84,9 @@ export async function ask(
   world: World,
   machine: WorldMachine,
   paths: readonly (string | readonly [path: string, field: string])[],
-  { lease = once, reason = 'nightly report', agent = 'agent', lifeMs = 180_000, observed = {}, changes = {} }: Ask = {},
+  { lease = once, reason = 'nightly report', agent = 'agent', lifeMs = 180_000, observed = {}, changes = {}, epkSeed = world.random(32) }: Ask = {},
 ): Promise<WorldRequest> {
-  const epk = await kemKeyFrom(world.random(32));
+  const epk = await kemKeyFrom(epkSeed.slice());
   const items = paths.map((wanted): VerifiedItem => {
     const [path, field] = typeof wanted === 'string' ? [wanted] : wanted;
     const secret = world.secret(path);

@@ -72,6 +72,8 @@ export class World {
   readonly mk: Map<number, Uint8Array> = new Map();
   readonly members: Map<string, WorldMember> = new Map();
   readonly machines: Map<string, WorldMachine> = new Map();
+  /** By id. */
+  readonly tokens: Map<string, WorldToken> = new Map();
   /** What the first record of an epoch carries besides its entry. */
   readonly rotations: Map<Hash, NewEpoch> = new Map();
   kit: WorldKit | undefined;
@@ -198,6 +200,7 @@ export class World {
   async issueToken(facts: Partial<WorldToken['facts']> = {}): Promise<WorldToken> {
     const token = await makeToken(this.random, { expiresAt: this.clock.now() + 3_600_000, autoAdmit: false, groups: [], ...facts });
     await this.append('token.issue', token.facts);
+    this.tokens.set(token.id, token);
     return token;
   }
 

@@ -211,8 +211,9 @@ function claim(state: OrgState, keyId: KeyId, holder: SignerRef & { readonly use
 
 function verifyInvariants(before: OrgState | undefined, after: OrgState): void {
   const admins = liveAdmins(after).length;
-  check(admins >= 1 || after.recovery !== undefined, 'E_MIN_ADMINS', 'no admin with a live device would be left');
+  check(admins >= 1, 'E_MIN_ADMINS', 'no admin with a live device would be left');
   // While an org is founded it has fewer admins than its threshold: their number may rise to it, and from then on never fall below it.
-  check(admins >= after.tAdmin || before === undefined || admins >= liveAdmins(before).length || after.recovery !== undefined, 'E_MIN_ADMINS', 'fewer admins than the threshold would be left');
+  // Recovery keys do not excuse it: whoever could bring the admins down to one would then need nobody else.
+  check(admins >= after.tAdmin || before === undefined || admins >= liveAdmins(before).length, 'E_MIN_ADMINS', 'fewer admins than the threshold would be left');
   check(admins <= limits.admins, 'E_LIMIT', `more than ${limits.admins} admins`);
 }

@@ -139,6 +139,12 @@ describe('INV-LOG-THRESHOLD the threshold grows with the admins while an org is 
     await org.addMember('eve', ['admin'], [org.device('ben')]);
     expect(await codeOf(org.judge(await make(org)))).toBe('accepted');
   });
+  test('recovery keys do not excuse it', async () => {
+    const org = new World('founding');
+    await org.genesis({ tAdmin: 2, withRecovery: true });
+    await org.addMember('ben');
+    expect(await codeOf(org.judge(await org.draft('member.remove', { member: org.member('ben').id, exposed: [] })))).toBe('E_MIN_ADMINS');
+  });
   test('row 76: the last admin cannot be removed, nor the last device', async () => {
     const org = new World('alone');
     await org.genesis();
