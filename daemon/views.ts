@@ -79,6 +79,8 @@ export function policySummary(state: OrgState, policy: Policy): PolicySummary {
     scopes: policy.scopes,
     tier: policy.tier,
     reasonRequired: policy.reasonRequired,
+    revealAllowed: policy.revealAllowed,
+    hosts: policy.hosts,
   };
 }
 

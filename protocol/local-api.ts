@@ -69,6 +69,10 @@ export interface PolicySummary {
   readonly scopes: readonly Scope[];
   readonly tier: 'low' | 'normal' | 'high';
   readonly reasonRequired: boolean;
+  /** A value may be shown to who asks, a model's context included. */
+  readonly revealAllowed?: boolean;
+  /** Where a broker may send the value; empty = the policy names none. */
+  readonly hosts?: readonly string[];
 }
 
 /** Who may use a lease: the requester's anchor process and its descendants, every process of one binary, or the machine's user. */
