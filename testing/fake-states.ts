@@ -61,7 +61,15 @@ export const psql: Observed = {
   namespaces: 'same',
   terminal: 'tty',
   identity: 'pidfd',
-  anchor: 2,
+  anchor: 0,
+};
+
+/** The usual way: an agent starts our own command, which asks for it. */
+export const running: Observed = {
+  ...psql,
+  exe: '/usr/local/bin/stillvault',
+  argv: ['stillvault', 'run', '-e', 'PGPASSWORD=prod/db-primary', '--', 'psql', '-d', 'orders', '-f', 'migrations/0042_add_index.sql'],
+  anchor: 1,
 };
 
 export function card(seed: number, part: Partial<ReviewCard> = {}): ReviewCard {
@@ -72,7 +80,7 @@ export function card(seed: number, part: Partial<ReviewCard> = {}): ReviewCard {
     matchCode: '47',
     machine: { id: machineIds.build, name: 'build-7' },
     items: [{ path: 'prod/db-primary', version: 4, description: 'Orders database, read and write', mixedScripts: false }],
-    observed: psql,
+    observed: running,
     claimed: { agent: 'Claude Code', reason: 'Run migration 0042, which adds the index that the slow orders query needs.' },
     lease: { ttlS: 3_600, uses: 20, scope: 'process' },
     leaseChoices: [
@@ -165,9 +173,6 @@ export const containerCard: ReviewCard = card(24, {
   unusual: ['container', 'first time for this machine', 'identity unverified', 'after a denial'],
   items: [{ path: 'staging/аpi-key', version: 1, description: 'Key of the staging API', mixedScripts: true }],
   observed: {
-    uid: 65_534,
-    pid: 17,
-    startedAt: noon - 900,
     argv: [],
     ancestors: [],
     namespaces: 'other',
@@ -192,7 +197,7 @@ export const putCard: ReviewCard = card(26, {
   leaseChoices: [{ label: 'Once', terms: once }],
   lease: once,
   items: [{ path: 'prod/db-replica', version: 1, description: 'Read replica', mixedScripts: false }],
-  observed: { ...psql, exe: '/usr/local/bin/stillvault', argv: ['stillvault', 'put', 'prod/db-replica'] },
+  observed: { ...running, argv: ['stillvault', 'put', 'prod/db-replica'] },
   claimed: { agent: '', reason: 'New replica for reports' },
   unusual: ['new secret'],
 });

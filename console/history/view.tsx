@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { HistoryRow } from '../app.ts';
 import { useOrg, useStore } from '../shell/store.ts';
+import { Breakable } from '../ui/breakable.tsx';
 import { Moment } from '../ui/countdown.tsx';
 import { Choices, Field } from '../ui/field.tsx';
 import { Icon, type IconName } from '../ui/icons.tsx';
@@ -88,6 +89,9 @@ function Alerts({ alerts }: { readonly alerts: readonly HistoryRow[] }): JSX.Ele
   );
 }
 
+/** Entries of the log say themselves what they changed. */
+const isSentence = ({ kind }: HistoryRow): boolean => kind === 'log' || kind === 'stored';
+
 function Entry({ row }: { readonly row: HistoryRow }): JSX.Element {
   const where = [row.program, row.machine].filter((part) => part !== undefined);
   return (
@@ -96,12 +100,21 @@ function Entry({ row }: { readonly row: HistoryRow }): JSX.Element {
         <Icon name={icons[row.kind]} size={18} />
       </span>
       <span class="row-head">
-        <strong>{w.kinds[row.kind]}</strong> <span class={row.kind === 'log' ? undefined : 'mono'}>{row.what}</span>
+        {isSentence(row) ? (
+          row.what.charAt(0).toUpperCase() + row.what.slice(1)
+        ) : (
+          <>
+            <strong>{w.kinds[row.kind]}</strong>{' '}
+            <span class="mono">
+              <Breakable text={row.what} />
+            </span>
+          </>
+        )}
       </span>
       <span class="row-note faint">
         {row.who.length > 0 && listNames(row.who)}
         {row.who.length > 0 && where.length > 0 && ' · '}
-        {where.length > 0 && <bdi>{where.join(` ${coreWords.review.on} `)}</bdi>}
+        {where.length > 0 && <Breakable text={where.join(` ${coreWords.review.on} `)} />}
       </span>
       <span class="row-end faint">
         <Moment at={row.at} form="clock" />

@@ -1,7 +1,7 @@
 // One request in the list: who, what, where, and how long it still waits or how it ended.
 import type { JSX } from 'preact';
 import type { ReviewCard } from '../app.ts';
-import { outcomeOf, subjectOf, unusualLines, whoAsks } from '../review/model.ts';
+import { outcomeOf, subjectOf, unusualLines, whoText } from '../review/model.ts';
 import { formatRoute } from '../shell/routes.ts';
 import { useStore } from '../shell/store.ts';
 import { Countdown } from '../ui/countdown.tsx';
@@ -14,7 +14,7 @@ export function RequestRow({ card, current }: { readonly card: ReviewCard; reado
     <a class={outcome ? 'row request over' : 'row request'} href={formatRoute({ page: 'inbox', open: card.requestId })} aria-current={current || undefined}>
       <span class="row-head">
         <strong>
-          <bdi>{whoAsks(card.observed).name ?? coreWords.common.unknown}</bdi>
+          <bdi>{whoText(card.observed)}</bdi>
         </strong>{' '}
         <span class="faint">
           {coreWords.review.on} <bdi>{card.machine.name}</bdi>

@@ -2,6 +2,7 @@
 import { useSignalEffect } from '@preact/signals';
 import type { JSX, TargetedKeyboardEvent } from 'preact';
 import { useRef } from 'preact/hooks';
+import { isWaiting } from '../review/model.ts';
 import { Review } from '../review/view.tsx';
 import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
@@ -23,7 +24,7 @@ export function InboxPage(): JSX.Element {
       <div class="split-list">
         <RequestList open={open} />
       </div>
-      <div class="split-detail">
+      <div key={open} class="split-detail">
         {open === undefined ? <p class="placeholder">{coreWords.inbox.choose}</p> : card ? <Review key={open} card={card} /> : <Gone />}
       </div>
     </div>
@@ -46,13 +47,16 @@ function RequestList({ open }: { readonly open: string | undefined }): JSX.Eleme
       {cards.length === 0 ? (
         <Empty />
       ) : (
-        <ul class="rows" aria-label={coreWords.inbox.list} onKeyDown={walk}>
-          {cards.map((card) => (
-            <li key={card.requestId}>
-              <RequestRow card={card} current={card.requestId === open} />
-            </li>
-          ))}
-        </ul>
+        <>
+          {!cards.some((card) => isWaiting(card, now.value)) && <p class="lead">{coreWords.inbox.empty}</p>}
+          <ul class="rows" aria-label={coreWords.inbox.list} onKeyDown={walk}>
+            {cards.map((card) => (
+              <li key={card.requestId}>
+                <RequestRow card={card} current={card.requestId === open} />
+              </li>
+            ))}
+          </ul>
+        </>
       )}
       <Troubles />
       {cards.length > 0 && <p class="faint keys">{coreWords.inbox.keys}</p>}

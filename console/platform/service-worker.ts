@@ -4,7 +4,15 @@
 /** Files of this build with their hashes, put here by console/build.ts. */
 declare const CONSOLE_FILES: Readonly<Record<string, string>>;
 
-const worker = self as unknown as ServiceWorkerGlobalScope; // the worker's own global; the types give that of any worker
+/** The part of a service worker's global that is used; the DOM types do not have it. */
+interface WorkerScope {
+  readonly location: { readonly origin: string };
+  readonly clients: { claim(): Promise<void> };
+  addEventListener(type: 'install' | 'activate', listener: (event: { waitUntil(work: Promise<unknown>): void }) => void): void;
+  addEventListener(type: 'fetch', listener: (event: { readonly request: Request; respondWith(answer: Promise<Response>): void }) => void): void;
+}
+
+const worker = self as unknown as WorkerScope; // what this file runs in
 const files = Object.keys(CONSOLE_FILES).filter((file) => file !== 'service-worker.js');
 const cacheName = `stillvault-${Object.values(CONSOLE_FILES)
   .map((hash) => hash.slice(0, 8))

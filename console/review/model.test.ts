@@ -1,6 +1,6 @@
 // The review card as text: who is named, what is quoted, which number, which lease, how it ended.
 import { expect, test } from 'bun:test';
-import { card, containerCard, highCard, longCard, noon, orgView, psql } from '../../testing/fake-states.ts';
+import { card, containerCard, highCard, longCard, noon, orgView, psql, running } from '../../testing/fake-states.ts';
 import { once } from '../../protocol/request.ts';
 import {
   ancestorLabels,
@@ -16,6 +16,7 @@ import {
   requesterOf,
   subjectOf,
   unusualLines,
+  whoAsks,
 } from './model.ts';
 
 test('a script is named before its interpreter, a program by its file, and what the kernel did not say stays unknown', () => {
@@ -30,6 +31,18 @@ test('an ancestor is named by its file only where nobody but root may write', ()
   for (const elsewhere of ['/tmp/claude', '/home/ana/bin/bash', '/usr/bin/../../tmp/bash', '/opt/claude']) expect(processLabel(elsewhere)).toBe(elsewhere);
   expect(processLabel(undefined)).toBe('unknown');
   expect(ancestorLabels(psql)).toEqual(['bash', 'claude', 'tmux', 'systemd']);
+});
+
+test('who asks through our own command is whoever started it, past shells, but not past their own session', () => {
+  expect(whoAsks(psql)).toEqual({ name: 'psql', through: undefined });
+  expect(whoAsks(running)).toEqual({ name: 'claude', through: 'stillvault' });
+  const [shell, , ...session] = running.ancestors;
+  if (!shell) throw new Error('the fixture is gone');
+  expect(whoAsks({ ...running, ancestors: [shell, ...session] })).toEqual({ name: 'bash', through: 'stillvault' });
+  expect(whoAsks({ ...running, ancestors: [shell, { ...shell, exe: '/tmp/bash' }] }).name).toBe('bash');
+  expect(whoAsks({ ...running, ancestors: [shell, { pid: 9, argv: [] }] })).toEqual({ name: undefined, through: 'stillvault' });
+  expect(whoAsks({ ...running, ancestors: [{ pid: 9, exe: '/usr/bin/node', script: '/opt/agent/cli.js', argv: [] }] }).name).toBe('cli.js');
+  expect(whoAsks({ ...running, ancestors: [] })).toEqual({ name: 'stillvault', through: undefined });
 });
 
 test('two arguments never look like one, and a quote does not end the quotation', () => {
@@ -55,8 +68,8 @@ test('lease choices are short, told apart, and explained in full', () => {
   expect(leaseLabels(card(1).leaseChoices)).toEqual(['Once', '15 min', '1 h']);
   const same = [{ terms: once }, { terms: { ttlS: 900, uses: 2, scope: 'process' as const } }, { terms: { ttlS: 900, uses: 20, scope: 'process' as const } }];
   expect(new Set(leaseLabels(same)).size).toBe(3);
-  expect(leaseSentence({ ttlS: 900, uses: 20, scope: 'process' }, leaseHolder(psql))).toBe(
-    'For 15 minutes, up to 20 uses, by claude and what it starts, without asking again.',
+  expect(leaseSentence({ ttlS: 900, uses: 20, scope: 'process' }, leaseHolder(running))).toBe(
+    'For 15 minutes, up to 20 uses, by bash and what it starts, without asking again.',
   );
   expect(leaseSentence(once, 'psql')).toContain('One use');
 });

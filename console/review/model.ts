@@ -1,6 +1,6 @@
 // The review card as text: who, what, for what, and what became of it (product.md §What the approver sees). Pure.
 import type { LeaseRow, ReviewCard } from '../app.ts';
-import type { LeaseTerms, Observed } from '../../protocol/request.ts';
+import type { LeaseTerms, Observed, ObservedProcess } from '../../protocol/request.ts';
 import { mixesScripts } from '../../protocol/text.ts';
 import { duration, listNames, shortDuration } from '../ui/time.ts';
 import { coreWords } from '../ui/words-core.ts';
@@ -23,14 +23,42 @@ export function requesterOf({ exe, script }: { readonly exe?: string; readonly s
   return { name: path === undefined ? undefined : fileName(path), path, interpreter: script === undefined ? undefined : exe };
 }
 
+// Between an agent and the command that it starts there is often a shell, which says nothing; above a person's shell is their session.
+const shells: ReadonlySet<string> = new Set([
+  'ash',
+  'bash',
+  'dash',
+  'doas',
+  'env',
+  'fish',
+  'ksh',
+  'nice',
+  'nohup',
+  'script',
+  'setsid',
+  'sh',
+  'sudo',
+  'timeout',
+  'xargs',
+  'zsh',
+]);
+const sessions: ReadonlySet<string> = new Set(['init', 'login', 'screen', 'sshd', 'systemd', 'tmux']);
+
 /**
- * Who is named on the card: the process that a lease would belong to. For a request through our own command line that is
- * whoever started it, e.g. the agent; `through` then names the command.
+ * Who is named on the card. For a request through our own command line that is whoever started it, e.g. the agent, and
+ * `through` names the command. The whole chain stands below; a lease belongs to its anchor (leaseHolder).
  */
 export function whoAsks(observed: Observed): { readonly name: string | undefined; readonly through: string | undefined } {
   const { name } = requesterOf(observed);
-  const holder = observed.anchor === 0 ? undefined : observed.ancestors[observed.anchor - 1];
-  return holder ? { name: requesterOf(holder).name, through: name } : { name, through: undefined };
+  const behind = observed.anchor === 0 ? [] : observed.ancestors.slice(observed.anchor - 1);
+  const labels = behind.map(ancestorLabel);
+  const first = labels.findIndex((label) => !shells.has(label));
+  const starter = behind[first < 0 || sessions.has(labels[first] ?? '') ? 0 : first];
+  return starter ? { name: requesterOf(starter).name, through: name } : { name, through: undefined };
+}
+
+export function whoText(observed: Observed): string {
+  return whoAsks(observed).name ?? coreWords.common.unknown;
 }
 
 export function subjectOf({ items }: Pick<ReviewCard, 'items'>): string {
@@ -54,12 +82,17 @@ export function processLabel(exe: string | undefined): string {
 
 /** Who started it, nearest first. */
 export function ancestorLabels({ ancestors }: Pick<Observed, 'ancestors'>): readonly string[] {
-  return ancestors.map(({ exe, script }) => (script === undefined ? processLabel(exe) : script));
+  return ancestors.map(ancestorLabel);
+}
+
+function ancestorLabel({ exe, script }: ObservedProcess): string {
+  return processLabel(script ?? exe);
 }
 
 /** Whom a lease of scope `process` is bound to. */
 export function leaseHolder(observed: Observed): string {
-  return whoAsks(observed).name ?? coreWords.common.unknown;
+  const holder = observed.ancestors[observed.anchor - 1];
+  return (observed.anchor === 0 ? requesterOf(observed).name : holder && requesterOf(holder).name) ?? coreWords.common.unknown;
 }
 
 /** Each argument on its own, quoted where a shell would need it: two arguments never look like one. */

@@ -49,7 +49,8 @@ export function ObservedFacts({ card }: { readonly card: ReviewCard }): JSX.Elem
           [
             w.user,
             <>
-              {observed.user === undefined ? <Unknown /> : <bdi>{observed.user}</bdi>} <span class="faint">{observed.uid === undefined ? undefined : w.uid(observed.uid)}</span>
+              {observed.user === undefined ? <Unknown /> : <bdi>{observed.user}</bdi>}{' '}
+              {observed.uid !== undefined && <span class="faint">{w.uid(observed.uid)}</span>}
             </>,
           ],
         ]}
@@ -65,7 +66,11 @@ function Path({ text, after }: { readonly text: string; readonly after?: string 
         <Breakable text={text} />
       </span>
       {looksMixed(text) && <MixedMark />}
-      {after !== undefined && <span class="faint mono run-by">{after}</span>}
+      {after !== undefined && (
+        <span class="faint mono run-by">
+          <Breakable text={after} />
+        </span>
+      )}
     </>
   );
 }

@@ -10,7 +10,7 @@ import { Countdown } from '../ui/countdown.tsx';
 import { Icon, type IconName } from '../ui/icons.tsx';
 import { FailureNote } from '../ui/note.tsx';
 import { coreWords } from '../ui/words-core.ts';
-import { type Ending, leaseOf, outcomeOf, subjectOf, whoAsks } from './model.ts';
+import { type Ending, leaseOf, outcomeOf, subjectOf, whoText } from './model.ts';
 
 const icons: Readonly<Record<Ending, IconName>> = { good: 'check', stopped: 'cross', quiet: 'history', problem: 'warning' };
 
@@ -31,7 +31,7 @@ export function OutcomePanel({ card }: { readonly card: ReviewCard }): JSX.Eleme
           <p class="outcome-title">{result.title}</p>
           {card.outcome?.kind === 'released' && (
             <p>
-              <span class="mono">{subjectOf(card)}</span> {coreWords.review.to(whoAsks(card.observed).name ?? coreWords.common.unknown, card.machine.name)}
+              <span class="mono">{subjectOf(card)}</span> {coreWords.review.to(whoText(card.observed), card.machine.name)}
             </p>
           )}
           {card.outcome?.kind === 'released' && card.outcome.until !== undefined ? (

@@ -104,10 +104,10 @@ function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCar
     <div class="review-title">
       <FocusedHeading id={id}>
         <span class="who">
-          <strong>{name === undefined ? <span class="unknown">{coreWords.common.unknown}</span> : <bdi>{name}</bdi>}</strong>{' '}
+          <strong>{name === undefined ? <span class="unknown">{coreWords.common.unknown}</span> : <Breakable text={name} />}</strong>{' '}
           {through !== undefined && (
             <span>
-              {coreWords.review.through} <bdi>{through}</bdi>{' '}
+              {coreWords.review.through} <Breakable text={through} />{' '}
             </span>
           )}
           <span>

@@ -28,7 +28,7 @@ export function SecretsPage(): JSX.Element {
       <div class="split-list">
         <SecretList secrets={secrets} open={open} aside={isOpen} />
       </div>
-      <div class="split-detail">
+      <div key={`${open} ${form}`} class="split-detail">
         {form === 'put' ? (
           <PutForm key={open ?? 'new'} secret={secret} />
         ) : open === undefined ? (

@@ -1,6 +1,6 @@
 // What stands around every page: badges, the document's title, which news are read out. Pure.
 import type { OrgView, ReviewCard } from '../app.ts';
-import { isWaiting, subjectOf, whoAsks } from '../review/model.ts';
+import { isWaiting, subjectOf, whoText } from '../review/model.ts';
 import { coreWords } from '../ui/words-core.ts';
 import type { PageName, Route } from './routes.ts';
 
@@ -45,7 +45,7 @@ export function newsOf(
     cards.length === 0 ? known : new Set([...known, ...cards.map(({ requestId }) => requestId)]);
   return {
     heard: { arrived: ids(heard.arrived, arrived), ending: ids(heard.ending, ending) },
-    arrived: arrived.map((card) => coreWords.shell.newRequest(whoAsks(card.observed).name ?? coreWords.common.unknown, subjectOf(card))).join(' '),
+    arrived: arrived.map((card) => coreWords.shell.newRequest(whoText(card.observed), subjectOf(card))).join(' '),
     ending: ending.map((card) => coreWords.shell.soon(subjectOf(card))).join(' '),
   };
 }

@@ -46,7 +46,10 @@ export function createStore(app: App, world: World): Store {
   const toast = signal<Toast | undefined>(undefined);
   const spoken = signal('');
   const changed = (): void => void version.value++;
-  const onHash = (): void => void (route.value = parseRoute(window.location.hash));
+  const onHash = (): void => {
+    route.value = parseRoute(window.location.hash);
+    window.scrollTo(0, 0);
+  };
   const tick = (): void => void (window.document.visibilityState === 'visible' && (now.value = world.now()));
   const unsubscribe = app.subscribe(changed);
   const timer = window.setInterval(tick, 1_000);

@@ -151,7 +151,7 @@ export const pageWords = {
     otherHere: 'The daemon beside this page says other words. Do not admit it.',
     compareText: 'The terminal of the machine shows these words. Admit it only if every word is the same.',
     wordsLabel: 'Words of the machine',
-    admit: 'Same words, admit',
+    admit: 'Same, admit',
     differ: 'They differ',
     admitted: (name: string): string => `${name} is admitted.`,
     since: (date: string): string => `since ${date}`,

@@ -43,11 +43,11 @@ describe('on a phone of 360 × 740', () => {
       await show('card-unusual');
       const text = await page.locator('.review').innerText();
       for (const words of [
-        'psql',
+        'claude through stillvault on build-7',
         'build-7',
         'prod/db-primary',
         'version 4',
-        'psql -h db1.internal',
+        'PGPASSWORD=prod/db-primary -- psql -d orders',
         '/srv/orders',
         'claude',
         'deploy',
@@ -111,7 +111,7 @@ describe('on a phone of 360 × 740', () => {
       await page.locator('.review-others', { hasText: '+1' }).waitFor();
       expect(await places()).toEqual(before);
       expect(await page.title()).toBe('(2) Inbox · Stillvault');
-      expect(await page.locator('[role=status]', { hasText: 'New request: stillvault asks for prod/db-replica.' }).count()).toBe(1);
+      expect(await page.locator('[role=status]', { hasText: 'New request: claude asks for prod/db-replica.' }).count()).toBe(1);
     });
   });
 
@@ -133,7 +133,7 @@ describe('a decision', () => {
       await show('card');
       expect(await page.getByRole('radio', { name: 'Once' }).isChecked()).toBe(true);
       await page.getByRole('radio', { name: '15 min' }).check();
-      await page.getByText('For 15 minutes, up to 20 uses, by claude and what it starts').waitFor();
+      await page.getByText('For 15 minutes, up to 20 uses, by bash and what it starts').waitFor();
       await button(page, 'Approve').click();
       await page.getByText('Lease until 12:15').waitFor();
       expect((await acts(page))[0]).toMatch(/^approve [0-9a-f]{32} 900$/);
