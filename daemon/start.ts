@@ -72,7 +72,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (store.owner() !== machine.machine)
       throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state does not belong to the machine’s keys; nothing was changed', { next: startOver(keyPath) });
     const onFork: Parameters<typeof startService>[0]['onFork'] = (fork) => log({ event: 'fork', evidence: keepFork(stateDir, fork) });
-    service = await startService({ ...clock, machine, store, observer, random, onProblem, onFork, tickMs, sleep, openSocket, fetch: relayFetch });
+    service = await startService({ ...clock, machine, store, observer, random, onProblem, onFork, tickMs, sleep, openSocket, fetch: relayFetch }).catch(
+      (cause: unknown) => {
+        throw cause instanceof ProtocolError ? unreadable(keyPath, cause) : cause;
+      },
+    );
   }
 
   async function joinOnce(ask: JoinAsk): Promise<JoinResult> {
@@ -125,6 +129,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       log({ event: 'stopped' });
     },
   };
+}
+
+/** The stored log does not verify: damaged, or put back to an earlier time. */
+function unreadable(path: string, cause: ProtocolError): DaemonError {
+  const code = cause.code === 'E_LOG_ROLLBACK' ? 'E_LOG_ROLLBACK' : 'E_STATE_CORRUPT';
+  return new DaemonError('error', code, 'the stored log is not the one that this machine verified; nothing was changed', { cause, next: startOver(path) });
 }
 
 /** Where an error without a code of ours came from: its message may hold anything and stays out of the log. */

@@ -31,6 +31,8 @@ export interface LiveOrg {
   admit(facts?: Partial<MachineAdmit>): Promise<MachineId>;
   /** Waits for the next request at a device, verified as a console would. */
   nextRequest(device: WorldDevice, signal?: AbortSignal): Promise<SeenRequest>;
+  /** Devices forget what they know of machines: their counters, and requests that came so far. */
+  forget(): Promise<void>;
   /** Letters of that kind at a device, from the first on. */
   letters(device: WorldDevice, kind: Letter['kind']): Promise<readonly Uint8Array[]>;
   decide(seen: SeenRequest, decision: Decision, how?: DoctoredAnswer): Promise<void>;
@@ -160,6 +162,11 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
       return machine.machine;
     },
     nextRequest,
+    forget: async () => {
+      for (const device of [...world.members.values()].flatMap(({ devices }) => devices))
+        cursors.set(device, (await readLetters(device, cursors.get(device) ?? 0, 0)).next);
+      memories.clear();
+    },
     letters: async (device, kind) => (await readLetters(device, 0, 0)).letters.filter((letter) => letter.kind === kind).map(({ bytes }) => bytes),
     decide: async (seen, decision, how) => {
       const { request, rh, items } = seen.verified;

@@ -26,7 +26,11 @@ describe('a relay that is away', () => {
     await live.daemon.stop();
     live.liar.cut();
     await live.daemon.start();
-    expect(live.daemon.status()).toMatchObject({ state: 'ready', relay: { connected: false, lastError: 'E_RELAY_AWAY' }, log: { seq: live.world.state.head.seq } });
+    expect(live.daemon.status()).toMatchObject({
+      state: 'ready',
+      relay: { connected: false, lastError: 'E_RELAY_AWAY' },
+      log: { seq: live.world.state.head.seq },
+    });
     expect(await live.daemon.call('/v1/secrets')).toMatchObject([{ path: 'prod/db', entitled: true }]);
     expect(await live.daemon.release('prod/db').end).toMatchObject({ error: { code: 'unreachable', detail: 'E_RELAY_UNREACHABLE' } });
     live.liar.mend();

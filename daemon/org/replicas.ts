@@ -1,5 +1,5 @@
 // The machine's own copies of sealed blobs: a relay that loses or changes them cannot stop a release (spec/09-release.md §replicas).
-import type { Hash } from '../../protocol/hash.ts';
+import { type Hash, blobHash } from '../../protocol/hash.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
@@ -19,10 +19,14 @@ export async function keepReplicas(
   store.keepBlobs(wanted);
 }
 
-/** Blobs that the log names, from the machine's own copy or the relay. Throws RelayClientError. */
+/** Blobs that the log names, from the machine's own copy where that is whole, else from the relay. Throws RelayClientError. */
 export async function fetchBlobs(link: Pick<OrgLink, 'client'>, store: DaemonStore, hashes: readonly Hash[]): Promise<readonly Uint8Array[]> {
-  const found = new Map(hashes.map((hash) => [hash, store.blob(hash)]));
-  const missing = hashes.filter((hash) => found.get(hash) === undefined);
+  const found = new Map<Hash, Uint8Array>();
+  for (const hash of hashes) {
+    const own = store.blob(hash);
+    if (own && blobHash(own) === hash) found.set(hash, own);
+  }
+  const missing = [...new Set(hashes)].filter((hash) => !found.has(hash));
   const fetched = missing.length > 0 ? await link.client.getBlobs(missing) : [];
   for (const [index, hash] of missing.entries()) {
     const bytes = fetched[index] ?? new Uint8Array(0);

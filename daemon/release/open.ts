@@ -28,14 +28,15 @@ export async function fetchParts(
     check(own !== undefined, 'E_NOT_ENTITLED', 'no wrap for this machine');
     return [secret.put.body, own.wrap];
   });
-  const blobs = await fetchBlobs(link, store, [...new Set(names)]).catch((cause: unknown) => {
-    const code =
-      cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' ? 'E_BLOB_MISSING' : cause.code === 'E_RELAY_ANSWER' ? 'E_BODY_HASH' : undefined);
-    throw code ? new ProtocolError(code, 'the relay does not give what the log names', { cause }) : cause;
+  const blobs = await fetchBlobs(link, store, names).catch((cause: unknown) => {
+    throw cause instanceof RelayClientError ? (missingPart(cause) ?? cause) : cause;
   });
-  const byName = new Map([...new Set(names)].map((name, index) => [name, blobs[index] ?? new Uint8Array(0)]));
-  const blobAt = (index: number): Uint8Array => byName.get(names[index] ?? ('' as never)) ?? new Uint8Array(0); // '' is no name: it is looked up and not found
-  return items.map((_, index) => ({ body: blobAt(2 * index), wrap: blobAt(2 * index + 1) }));
+  return items.map((_, index) => ({ body: blobs[2 * index] ?? new Uint8Array(0), wrap: blobs[2 * index + 1] ?? new Uint8Array(0) }));
+}
+
+function missingPart(cause: RelayClientError): ProtocolError | undefined {
+  if (cause.code === 'E_BLOB_MISSING') return new ProtocolError('E_BLOB_MISSING', 'the relay does not have something that the log names', { cause });
+  return cause.code === 'E_RELAY_ANSWER' ? new ProtocolError('E_BODY_HASH', 'the relay gives other bytes than the log names', { cause }) : undefined;
 }
 
 /** Values in the items' order, in buffers that wipe themselves. All or none. */

@@ -100,7 +100,7 @@ export function openDaemonStore(path: string): DaemonStore {
     markSent: (n) => write(() => void db.query('UPDATE receipts SET sent = 1 WHERE n = ?').run(n)),
     markUnsentAfter: (n) => write(() => void db.query('UPDATE receipts SET sent = 0 WHERE n > ?').run(n)),
     blob: (hash) => read(() => db.query<{ bytes: Uint8Array }, [string]>('SELECT bytes FROM blobs WHERE hash = ?').get(hash)?.bytes),
-    addBlob: (hash, bytes) => write(() => void db.query('INSERT OR IGNORE INTO blobs VALUES (?, ?)').run(hash, bytes)),
+    addBlob: (hash, bytes) => write(() => void db.query('INSERT OR REPLACE INTO blobs VALUES (?, ?)').run(hash, bytes)),
     keepBlobs: (hashes) =>
       write(() => {
         for (const { hash } of db.query<{ hash: Hash }, []>('SELECT hash FROM blobs').all())
