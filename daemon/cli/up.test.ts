@@ -95,6 +95,8 @@ describe('before there is an organisation', () => {
     mkdirSync(folder);
     writeFileSync(join(folder, '.env'), 'STILLVAULT_SOCKET=/nonexistent/trap.sock\n');
     writeFileSync(join(folder, 'bunfig.toml'), 'preload = ["./trap.ts"]\n');
+    // Paths of a tsconfig.json or jsconfig.json here, or above here, would even decide which file the program itself is.
+    for (const name of ['tsconfig.json', 'jsconfig.json']) writeFileSync(join(folder, name), '{ "compilerOptions": { "paths": { "*": ["./trap.ts"] } } }');
     writeFileSync(join(folder, 'trap.ts'), 'console.log("trapped")');
     const shell = Bun.spawn(['sh', '-c', 'stillvault status --json'], { cwd: folder, env: { PATH: `${join(data, 'bin')}:${process.env['PATH']}` } });
     expect(JSON.parse(await new Response(shell.stdout).text())).toMatchObject({ state: 'not_enrolled' });

@@ -1,12 +1,15 @@
 // Makes `stillvault` a command of other terminals: this very program, speaking to this very daemon.
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 /** Writes `<data>/bin/stillvault` and returns its folder. */
 export function writeLauncher(data: string, socketPath: string): string {
   const folder = `${data}/bin`;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   // Run from its sources, the runtime would obey settings in the folder that a verb happens to run in; the executable is built not to.
-  const program = Bun.main.startsWith('/$bunfs') ? [process.execPath] : [process.execPath, '--config=/dev/null', '--env-file=/dev/null', Bun.main];
+  // A tsconfig.json there, or above, could even put another file in the place of Bun.main.
+  const ours = ['--config=/dev/null', '--env-file=/dev/null', `--tsconfig-override=${join(dirname(Bun.main), '../tsconfig.json')}`];
+  const program = Bun.main.startsWith('/$bunfs') ? [process.execPath] : [process.execPath, ...ours, Bun.main];
   const text = `#!/bin/sh
 # Written by stillvault up at each start.
 [ -n "\${STILLVAULT_SOCKET:-}" ] || STILLVAULT_SOCKET=${quoted(socketPath)}
