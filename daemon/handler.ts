@@ -1,12 +1,13 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
 import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
 import { DaemonError } from './errors.ts';
-import { joinAsk, leaseEnd, putAsk, releaseAsk } from './intake/asks.ts';
+import { joinAsk, leaseEnd, putAsk, releaseAsk, sshAgentAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { put } from './requests/put.ts';
 import { release } from './requests/desk.ts';
 import type { Service } from './service.ts';
+import { serveSshAgent } from './ssh-agent/serve.ts';
 import { logLines, secretInfo, secretSummaries } from './views.ts';
 
 export interface HandlerDeps {
@@ -40,6 +41,7 @@ export function createHandler(deps: HandlerDeps): Handler {
     [`GET ${localPaths.secretInfo}`]: async (ask) => ask.reply.json(secretInfo(state(service()), service().machine, ask.query.get('path') ?? '')),
     [`POST ${localPaths.release}`]: async (ask) => release(service().desk, ask, await ask.body(releaseAsk)),
     [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
+    [`POST ${localPaths.sshAgent}`]: async (ask) => serveSshAgent(() => service().desk, ask, await ask.body(sshAgentAsk)),
     [`GET ${localPaths.leases}`]: async (ask) => ask.reply.json(deps.service()?.leases.list() ?? []),
     [`POST ${localPaths.leasesEnd}`]: async (ask) => {
       const { id } = await ask.body(leaseEnd);

@@ -118,6 +118,29 @@ export type PutEvent =
   | { readonly event: 'stored'; readonly path: string; readonly version: number; readonly by: string }
   | ({ readonly event: 'error' } & Failure);
 
+/**
+ * POST /v1/ssh-agent · the daemon serves an SSH agent at `socket` for as long as this connection lives, and answers with SshAgentEvents, one a line.
+ * Each signature is a release to the daemon itself: who asks is the process that connected to the agent, and no key leaves the daemon.
+ */
+export interface SshAgentAsk {
+  /** Absolute; in a folder that only this user can enter. */
+  readonly socket: string;
+  readonly keys: readonly SshAgentKey[];
+}
+export interface SshAgentKey {
+  readonly path: string;
+  readonly field?: string;
+  /** The public half as in a `.pub` file: `ssh-ed25519 AAAA… comment`. */
+  readonly public: string;
+  readonly lease?: NonNullable<ReleaseAsk['lease']>;
+  readonly timeoutS?: number;
+}
+export type SshAgentEvent =
+  | { readonly event: 'serving'; readonly socket: string }
+  | { readonly event: 'asking'; readonly path: string; readonly purpose: string; readonly code: string; readonly approvers: readonly string[] }
+  | { readonly event: 'signed'; readonly path: string; readonly purpose: string; readonly approved_by: readonly string[] }
+  | { readonly event: 'refused'; readonly path?: string; readonly purpose: string; readonly code: FailureCode; readonly message: string };
+
 /** GET /v1/leases · POST /v1/leases/end answers those that were ended */
 export interface LeaseSummary {
   readonly id: string;
@@ -139,5 +162,5 @@ export interface LogVerified { readonly entries: number; readonly head: string; 
 /** Where the socket lives: $STILLVAULT_SOCKET, else $XDG_RUNTIME_DIR/stillvault/daemon.sock, else ~/.stillvault/run/daemon.sock. Header on the loopback port: `authorization: Bearer <token file's text>`. */
 export const localPaths = {
   status: '/v1/status', join: '/v1/join', secrets: '/v1/secrets', secretInfo: '/v1/secrets/info', release: '/v1/release', put: '/v1/put',
-  leases: '/v1/leases', leasesEnd: '/v1/leases/end', log: '/v1/log', logVerify: '/v1/log/verify',
+  leases: '/v1/leases', leasesEnd: '/v1/leases/end', log: '/v1/log', logVerify: '/v1/log/verify', sshAgent: '/v1/ssh-agent',
 } as const;

@@ -40,9 +40,15 @@ export const rooms: readonly Room[] = [
   {
     path: 'daemon/cli',
     imports: ['sdk', 'protocol/local-api'],
-    lazily: ['daemon', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'protocol'],
+    lazily: ['daemon', 'daemon/helpers', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'protocol'],
     packages: [...runtime, 'zod', 'uqr'],
     about: 'one file per command, each a client of the daemon; whole servers load when their verb runs',
+  },
+  {
+    path: 'daemon/helpers',
+    imports: ['sdk', 'protocol/local-api', 'daemon/cli'],
+    packages: [...runtime, 'zod'],
+    about: 'the doors that git, docker, ssh and others know; clients of the daemon like the commands',
   },
   {
     path: 'relay',

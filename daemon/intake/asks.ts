@@ -1,7 +1,7 @@
 // The shapes of what local programs may ask (spec/10-local-api.md §calls): unknown fields are refused, texts are checked before anything acts on them.
 import { z } from 'zod';
 import { limits } from '../../protocol/limits.ts';
-import type { JoinAsk, LeaseEnd, PutAsk, ReleaseAsk } from '../../protocol/local-api.ts';
+import type { JoinAsk, LeaseEnd, PutAsk, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
 import { verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 
@@ -20,6 +20,12 @@ const seconds = (max: number): z.ZodType<number> => z.int().min(1).max(max);
 const base64 = z.base64().max(4 * Math.ceil(limits.valueBytes / 3));
 const timeoutS = seconds(limits.requestLifeMs / 1000).exactOptional();
 
+const lease = z.strictObject({
+  ttlS: seconds(limits.leaseMaxS),
+  uses: seconds(limits.usesMax).exactOptional(),
+  scope: z.enum(['process', 'exe', 'machine']).exactOptional(),
+});
+
 export const releaseAsk: z.ZodType<ReleaseAsk> = z.strictObject({
   items: z
     .array(z.strictObject({ path, field: field.exactOptional() }))
@@ -27,13 +33,7 @@ export const releaseAsk: z.ZodType<ReleaseAsk> = z.strictObject({
     .max(limits.itemsPerRequest),
   reason: claim.exactOptional(),
   agent: claim.exactOptional(),
-  lease: z
-    .strictObject({
-      ttlS: seconds(limits.leaseMaxS),
-      uses: seconds(limits.usesMax).exactOptional(),
-      scope: z.enum(['process', 'exe', 'machine']).exactOptional(),
-    })
-    .exactOptional(),
+  lease: lease.exactOptional(),
   timeoutS,
   leaseOnly: z.boolean().exactOptional(),
 });
@@ -55,6 +55,16 @@ export const putAsk: z.ZodType<PutAsk> = z
 export const joinAsk: z.ZodType<JoinAsk> = z.strictObject({
   token: z.string().min(1).max(4_096),
   name: checked((text) => verifyText(text, limits.nameBytes)).exactOptional(),
+});
+
+/** More keys than any server lets a client try. */
+const agentKeys = 64;
+
+export const sshAgentAsk: z.ZodType<SshAgentAsk> = z.strictObject({
+  socket: z.string().min(1).max(4_096),
+  keys: z
+    .array(z.strictObject({ path, field: field.exactOptional(), public: z.string().min(1).max(6_000), lease: lease.exactOptional(), timeoutS }))
+    .max(agentKeys),
 });
 
 export const leaseEnd: z.ZodType<LeaseEnd> = z

@@ -151,7 +151,7 @@ function closeAfter(response: ServerResponse): void {
 }
 
 /** The number of the connected socket's descriptor: the runtime has no public name for it. */
-function descriptorOf(socket: Socket): number {
+export function descriptorOf(socket: Socket): number {
   const handle: unknown = Reflect.get(socket, '_handle');
   const fd: unknown = typeof handle === 'object' && handle !== null ? Reflect.get(handle, 'fd') : undefined;
   if (typeof fd !== 'number') throw new Error('this runtime hides the descriptor of a socket');

@@ -57,14 +57,14 @@ export async function createIntake(deps: IntakeDeps): Promise<Intake> {
   return { socketPath, loopbackPort: typeof address === 'object' && address !== null ? address.port : undefined, close };
 }
 
-async function listen(accept: (socket: Socket) => void, where: ListenOptions): Promise<Server> {
+export async function listen(accept: (socket: Socket) => void, where: ListenOptions): Promise<Server> {
   const server = createServer(accept);
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(where, resolve));
   return server;
 }
 
 /** What a daemon that was killed left behind goes; anything else at the path stays, and we do not start. */
-async function removeStale(path: string, selfUid: number): Promise<void> {
+export async function removeStale(path: string, selfUid: number): Promise<void> {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return;
   if (!found.isSocket()) throw statePathRefused(path, 'is no socket');
