@@ -6,7 +6,7 @@ import { type DeviceInvite, inviteKey } from '../../protocol/enrolment.ts';
 import { type Hash, derive, hashCodec } from '../../protocol/hash.ts';
 import { signatureCodec } from '../../protocol/keys.ts';
 import { limits } from '../../protocol/limits.ts';
-import { openOnce, sealOnce } from '../../protocol/seal.ts';
+import { openOnce, sealOnce, sealOverheadBytes } from '../../protocol/seal.ts';
 import { type Assertion, assertionCodec } from '../../protocol/sign.ts';
 import { type RelayClient, RelayClientError } from '../../relay-client/client.ts';
 import { ConsoleError } from '../platform/console-error.ts';
@@ -30,13 +30,13 @@ export interface Reveal {
   readonly nonce: Uint8Array;
 }
 export const revealCodec: Codec<Reveal> = record<Reveal>({ device: [1, bytesUpTo(8_192)], nonce: [2, bytes(32)] });
-/** The newest metadata key and the payload of device.add, to be signed by both. */
+/** The payload of device.add, to be signed by both, and the newest metadata key, sealed to the inbox key that the codes were about. */
 export interface Draft {
   readonly epoch: number;
-  readonly mk: Uint8Array;
+  readonly sealedKey: Uint8Array;
   readonly payload: Uint8Array;
 }
-export const draftCodec: Codec<Draft> = record<Draft>({ epoch: [1, count], mk: [2, bytes(32)], payload: [3, bytesUpTo(16_384)] });
+export const draftCodec: Codec<Draft> = record<Draft>({ epoch: [1, count], sealedKey: [2, bytes(sealOverheadBytes + 32)], payload: [3, bytesUpTo(16_384)] });
 export interface DeviceSignature {
   readonly signature: Uint8Array;
   readonly assertion: Assertion;

@@ -9,6 +9,7 @@ import { limits } from '../../protocol/limits.ts';
 import { type DeviceAdd, deviceAddCodec } from '../../protocol/org-log/bodies.ts';
 import { encodeEntry, entryHash } from '../../protocol/org-log/entry.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
+import { sealTo } from '../../protocol/seal.ts';
 import { encodeEnvelope, payloadTypeOf, preAuthEncode } from '../../protocol/sign.ts';
 import { verifyText } from '../../protocol/text.ts';
 import type { MailboxId } from '../../protocol/wire.ts';
@@ -17,7 +18,7 @@ import { newId } from '../../relay-client/org-log.ts';
 import type { App, InviteSession } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import { appendSigned } from './entries.ts';
-import { type DeviceSignature, createInviteChannel, draftCodec, revealCodec, signatureBodyCodec } from './invite-channel.ts';
+import { type DeviceSignature, type Draft, createInviteChannel, draftCodec, revealCodec, signatureBodyCodec } from './invite-channel.ts';
 import { type Session, requireRole } from './session.ts';
 import { unlock } from './unlock.ts';
 
@@ -143,11 +144,7 @@ function withoutDevice(state: OrgState, name: string, roles: readonly string[]):
 }
 
 /** One gesture of the admin, one of the new device, over the same entry. */
-async function admit(
-  session: Session,
-  facts: DeviceAdd,
-  askDevice: (draft: { readonly epoch: number; readonly mk: Uint8Array; readonly payload: Uint8Array }) => Promise<DeviceSignature>,
-): Promise<void> {
+async function admit(session: Session, facts: DeviceAdd, askDevice: (draft: Draft) => Promise<DeviceSignature>): Promise<void> {
   const { log, me, platform } = session;
   const state = await log.sync();
   const mk = log.keys.get(state.mkEpoch);
@@ -163,7 +160,9 @@ async function admit(
     signature: await sig.sign(preAuthEncode(payloadType, payload)),
     assertion,
   }));
-  const theirs = await askDevice({ epoch: state.mkEpoch, mk, payload });
+  // To the device whose codes were compared, not to whoever has the link: the key opens every name in the log.
+  const sealedKey = await sealTo(facts.inboxKey, 'mk-wrap', state.org, [state.mkEpoch, facts.device], mk);
+  const theirs = await askDevice({ epoch: state.mkEpoch, sealedKey, payload });
   const envelope = encodeEnvelope({ payloadType, payload, signatures: [mine, { keyId: keyIdOf('ES256', facts.sigKey), ...theirs }] });
   const after = await log.append(envelope);
   if (!after.devices.has(facts.device)) throw new ProtocolError('E_UNKNOWN_ID', 'the device is not in the log');

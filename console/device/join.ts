@@ -9,6 +9,7 @@ import { limits } from '../../protocol/limits.ts';
 import { deviceAddCodec } from '../../protocol/org-log/bodies.ts';
 import { entryHash, parseEntry } from '../../protocol/org-log/entry.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
+import { kemKeyFrom } from '../../protocol/seal.ts';
 import { payloadTypeOf, preAuthEncode } from '../../protocol/sign.ts';
 import { verifyText } from '../../protocol/text.ts';
 import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
@@ -72,6 +73,7 @@ export async function startJoin(platform: Platform, link: string, deviceName: st
 
   async function confirm(): Promise<StoredDevice> {
     await codes;
+    const inboxKey = await kemKeyFrom(made.stored.inboxSeed.slice());
     for (let mine: StoredDevice | undefined; ;) {
       const { step, body } = await next(messages, attempt, ['draft', 'done']);
       if (step === 'done') {
@@ -79,9 +81,10 @@ export async function startJoin(platform: Platform, link: string, deviceName: st
         return mine;
       }
       const draft = decode(draftCodec, body, 32_768);
-      const eh = await verifyDraft(platform, client, invite, draft, made, device);
+      const mk = await inboxKey.open('mk-wrap', invite.org, [draft.epoch, made.facts.device], draft.sealedKey);
+      const eh = await verifyDraft(platform, client, invite, { ...draft, mk }, made, device);
       const { assertion, sealedKeys } = await made.confirm(invite.org, fromHex(eh));
-      mine = { ...made.stored, status: 'joining', org: invite.org, relay: client.url, sealedKeys, start: { epoch: draft.epoch, mk: draft.mk } };
+      mine = { ...made.stored, status: 'joining', org: invite.org, relay: client.url, sealedKeys, start: { epoch: draft.epoch, mk } };
       // Before the signature leaves: once the log has this device, this browser must be it.
       await platform.storage.begin(made.keys, new Map([[deviceRecord, encodeDevice(mine)]]));
       const signature = await made.sig.sign(preAuthEncode(payloadTypeOf('entry'), draft.payload));
@@ -135,8 +138,19 @@ async function next(messages: AsyncGenerator<InviteMessage, void>, attempt: Hash
   }
 }
 
+interface OpenedDraft extends Draft {
+  readonly mk: Uint8Array;
+}
+
 /** The whole log from its first entry, through the head of the link, and the draft as its next entry, about this device and nothing else. */
-async function verifyDraft(platform: Platform, client: RelayClient, invite: DeviceInvite, draft: Draft, made: MadeDevice, device: Uint8Array): Promise<Hash> {
+async function verifyDraft(
+  platform: Platform,
+  client: RelayClient,
+  invite: DeviceInvite,
+  draft: OpenedDraft,
+  made: MadeDevice,
+  device: Uint8Array,
+): Promise<Hash> {
   const log = await readLog(platform, client, invite, draft);
   const state = log.requireState();
   check(log.history(invite.head.seq) === invite.head.eh, 'E_FORK', 'the log is not the one of the invitation');
@@ -148,7 +162,7 @@ async function verifyDraft(platform: Platform, client: RelayClient, invite: Devi
   return entryHash(draft.payload);
 }
 
-async function readLog(platform: Platform, client: RelayClient, invite: DeviceInvite, { epoch, mk }: Draft): Promise<OrgLog> {
+async function readLog(platform: Platform, client: RelayClient, invite: DeviceInvite, { epoch, mk }: OpenedDraft): Promise<OrgLog> {
   const memory: LogStore = { load: () => Promise.resolve(undefined), persist: () => Promise.resolve() };
   const closed = (): never => {
     throw new ProtocolError('E_MK_EPOCH', 'a newer metadata key than the invitation gave');

@@ -6,10 +6,12 @@ import type { Hash } from '../../protocol/hash.ts';
 import { streamPageCodec } from '../../protocol/wire.ts';
 import { parseInvite } from '../../protocol/enrolment.ts';
 import { importSigner } from '../../protocol/keys.ts';
-import { createRelayClient } from '../../relay-client/client.ts';
+import { openRecord, orgStream } from '../../protocol/org-log/record.ts';
+import { sealOverheadBytes } from '../../protocol/seal.ts';
+import { type RelayClient, createRelayClient } from '../../relay-client/client.ts';
 import { type SoftPerson, type SoftWorld, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
-import { type InviteChannel, createInviteChannel, draftCodec, revealCodec } from './invite-channel.ts';
+import { type InviteChannel, type InviteStep, createInviteChannel, draftCodec, revealCodec } from './invite-channel.ts';
 
 const textOf = (secret: { readonly kind: string; readonly value?: Uint8Array }): string => new TextDecoder().decode(secret.value);
 const code = (expected: string): object => ({ failure: { code: expected } });
@@ -279,19 +281,47 @@ test('an admin’s draft about other keys than this device made is refused', asy
   await theirs.codes;
   for await (const { step, attempt } of channel.messages(AbortSignal.timeout(5_000))) {
     if (step !== 'commit') continue;
-    await channel.send('draft', attempt, encode(draftCodec, { epoch: 0, mk: new Uint8Array(32), payload: new Uint8Array(10) }));
+    await channel.send('draft', attempt, encode(draftCodec, { epoch: 0, sealedKey: new Uint8Array(sealOverheadBytes + 32), payload: new Uint8Array(10) }));
     break;
   }
   await expect(theirs.confirm()).rejects.toMatchObject({ failure: { code: expect.stringMatching(/^E_/) as unknown } });
   expect(ben.platform.backend.records.size).toBe(0);
 });
 
+test('who has the link and reads along while the right device joins does not learn the key of the names in the log', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const invite = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
+  const thief = await withLink(world, invite.link ?? '', 'device');
+  const [first] = (await thief.client.read(orgStream(thief.client.org), 0)).records;
+  const reading = messageOf(thief.channel, 'draft');
+  const theirs = await world.browser().app.joinByInvite(invite.link ?? '', 'ben’s phone');
+  await Promise.all([invite.codes, theirs.codes]);
+  await Promise.all([invite.confirm(), theirs.confirm()]);
+  const body = await reading;
+  const place = { org: thief.client.org, stream: orgStream(thief.client.org) };
+  const opens = async (mk: Uint8Array): Promise<boolean> =>
+    openRecord(place, new Map([[0, mk]]), first?.blob ?? new Uint8Array(0)).then(
+      () => true,
+      () => false,
+    );
+  // Wherever in the message it may stand.
+  let found = false;
+  for (let at = 0; at + 32 <= body.length; at++) found ||= await opens(body.slice(at, at + 32));
+  expect(found).toBe(false);
+});
+
+async function messageOf(channel: InviteChannel, wanted: InviteStep): Promise<Uint8Array> {
+  for await (const { step, body } of channel.messages(AbortSignal.timeout(5_000))) if (step === wanted) return body;
+  throw new Error(`no ${wanted}`);
+}
+
 /** What somebody who has the link can do. */
-async function withLink(world: SoftWorld, link: string, side: 'admin' | 'device'): Promise<{ readonly channel: InviteChannel }> {
+async function withLink(world: SoftWorld, link: string, side: 'admin' | 'device'): Promise<{ readonly channel: InviteChannel; readonly client: RelayClient }> {
   const [text = '', key = ''] = link.split('#invite=')[1]?.split('.') ?? [];
   const invite = parseInvite(text);
   const { platform } = world.browser();
   const signer = await importSigner(invite.secret, fromBase64Url(key));
   const client = createRelayClient({ url: invite.relay, org: invite.org, signer, fetch: platform.fetch, now: platform.now, random: platform.random });
-  return { channel: createInviteChannel({ client, platform, invite, side }) };
+  return { client, channel: createInviteChannel({ client, platform, invite, side }) };
 }
