@@ -466,6 +466,7 @@ export const fakeStates = {
   'machines-first': ready({ machines: [] }, '/machines', { canEnrolHere: true }),
   people: ready({}, '/people'),
   invite: ready({}, '/people/invite'),
+  'invite-link': ready({}, '/people/invite', { hold: 'codes' }),
   history: ready({}, '/history'),
   'history-empty': ready({ history: [] }, '/history'),
 } as const satisfies Record<string, FakeState>;

@@ -6,7 +6,7 @@ import { useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
 import { Checkbox, Choices, Field } from '../ui/field.tsx';
 import { FailureNote } from '../ui/note.tsx';
-import { duration } from '../ui/time.ts';
+import { shortDuration } from '../ui/time.ts';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
 import { type RuleDraft, checkRule, draftRule, mayApprove, ttlChoices } from './model.ts';
@@ -57,7 +57,7 @@ export function RuleForm({ pattern, onClose }: { readonly pattern: string; reado
       <Choices
         legend={w.maxTtl}
         value={rule.maxTtlS}
-        choices={ttlChoices.map((value) => ({ value, label: value === 0 ? w.noLease : duration(value) }))}
+        choices={ttlChoices.map((value) => ({ value, label: value === 0 ? w.noLease : shortDuration(value) }))}
         onChange={(maxTtlS) => change({ maxTtlS })}
       />
       {rule.maxTtlS > 0 && (

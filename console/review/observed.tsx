@@ -100,8 +100,7 @@ export function MoreObserved({ card }: { readonly card: ReviewCard }): JSX.Eleme
         <ol class="processes" aria-label={w.startedBy}>
           {observed.ancestors.map(({ pid, exe, argv }, index) => (
             <li key={index} class="mono">
-              <span class="faint">{pid}</span> {exe ?? <Unknown />}
-              <span class="faint">{quotedArguments(argv).join(' ')}</span>
+              <span class="faint">{pid}</span> {exe ?? <Unknown />} <span class="faint">{quotedArguments(argv).join(' ')}</span>
             </li>
           ))}
         </ol>

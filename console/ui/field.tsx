@@ -112,7 +112,7 @@ export function Choices<Value extends string | number>({
   const name = useId();
   const asRows = choices.some(({ hint }) => hint !== undefined);
   return (
-    <fieldset class={asRows ? 'choices rows' : 'choices'}>
+    <fieldset class={asRows ? 'choices lined' : 'choices'}>
       <legend class={hiddenLegend ? 'sr-only' : undefined}>{legend}</legend>
       {choices.map((choice) => (
         <label key={choice.value} class="choice">

@@ -181,7 +181,7 @@ export const pageWords = {
     tier: 'Care',
     tiers: { low: 'Low', normal: 'Normal', high: 'High' },
     tierHints: { low: 'for things that do little harm', normal: 'one gesture', high: 'also the number from the terminal' },
-    noLease: 'None, once only',
+    noLease: 'Once only',
     ruleSave: 'Sign the rule',
     ruleSaved: 'The rule is in force.',
     usesBad: 'A number from 1 to 100,000',

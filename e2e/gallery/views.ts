@@ -27,6 +27,11 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await page.locator('.numbers input').first().check();
     await button(page, 'Approve').click();
   },
+  'invite-link': async (page) => {
+    await page.getByLabel('Name').fill('dora');
+    await button(page, 'Make the invitation').click();
+    await page.locator('.qr').waitFor();
+  },
   invite: async (page) => {
     await page.getByLabel('Name').fill('dora');
     await button(page, 'Make the invitation').click();
