@@ -81,16 +81,16 @@ export async function follow(deps: {
 
   async function deliverOne({ id, mailbox, body }: ReceivedMail): Promise<void> {
     if (handled.has(id)) return;
-    if (own().includes(mailbox)) await deliverLetter(body);
+    if (own().includes(mailbox)) await deliverLetter(body, id);
     else await readAttestation(body);
     handled.add(id);
     if (handled.size > handledMax) handled.delete(handled.values().next().value ?? 0);
   }
 
-  async function deliverLetter(body: Uint8Array): Promise<void> {
+  async function deliverLetter(body: Uint8Array, mail: number): Promise<void> {
     // What does not open is for nobody: anyone at the relay could have left it.
     const letter = await openLetter(me.org, me.device, session.inboxKey, body).catch(() => undefined);
-    if (letter?.kind === 'request') await inbox.receive(letter.bytes);
+    if (letter?.kind === 'request') await inbox.receive(letter.bytes, mail);
     if (letter?.kind === 'receipt') await receipts.receive(letter.bytes).catch(unlessInvalid);
   }
 

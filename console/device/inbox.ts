@@ -1,4 +1,5 @@
 // Requests that wait for this device: verified, remembered, shown as cards; what fails a check is a warning (spec/09-release.md §device).
+import { equalBytes } from '../../protocol/bytes.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import type { MachineId, RequestId } from '../../protocol/hash.ts';
 import type { SecretPut } from '../../protocol/org-log/bodies.ts';
@@ -28,7 +29,7 @@ export interface Inbox {
   cards(): readonly ReviewCard[];
   refused(): readonly RefusedRequest[];
   /** A letter's request. Rejects only where the relay is away: then it must come again. */
-  receive(bytes: Uint8Array): Promise<void>;
+  receive(bytes: Uint8Array, mail: number): Promise<void>;
   /** The waiting request of a card, verified again on the newest state. */
   recheck(request: RequestId): Promise<Pending>;
   find(request: RequestId): Pending | undefined;
@@ -97,7 +98,7 @@ export function createInbox(deps: {
     return { card, bytes, verified, ...(put ? { put } : {}) };
   }
 
-  async function receive(bytes: Uint8Array): Promise<void> {
+  async function receive(bytes: Uint8Array, mail: number): Promise<void> {
     let machine: string | undefined;
     try {
       const verified = await verify(bytes);
@@ -105,21 +106,27 @@ export function createInbox(deps: {
       machine = verified.machine.name;
       if (pending.has(requestId)) return;
       const id = verified.machine.machine;
-      if (memory.mutedUntil(id) > now()) return await memory.accept(verified, bytes, 'dropped', now());
+      if (memory.mutedUntil(id) > now()) return await memory.accept(verified, bytes, 'dropped', now(), mail);
       if (!hasRoom(id)) {
-        await memory.accept(verified, bytes, 'dropped', now());
+        await memory.accept(verified, bytes, 'dropped', now(), mail);
         if (refusals.at(-1)?.code !== 'E_RATE') refuse('E_RATE', machine);
         return;
       }
       const prepared = await prepare(verified, bytes);
       // Remembered before it is shown: what was shown once cannot come again as new.
-      await memory.accept(verified, bytes, 'none', now());
+      await memory.accept(verified, bytes, 'none', now(), mail);
       pending.set(requestId, prepared);
       onChange();
     } catch (error) {
       if (error instanceof RelayClientError && error.code === 'E_RELAY_AWAY') throw error;
+      if (isOldLetter(error, bytes, mail)) return;
       refuse(codeOf(error), machine);
     }
+  }
+
+  // The very mail that was handled before, read once more after a reload: no replay by anybody.
+  function isOldLetter(error: unknown, bytes: Uint8Array, mail: number): boolean {
+    return error instanceof ProtocolError && error.code === 'E_REQ_SEEN' && [...memory.known()].some((known) => known.mail === mail && equalBytes(known.bytes, bytes));
   }
 
   function settle(request: RequestId, outcome: Outcome): void {
@@ -171,8 +178,8 @@ export function createInbox(deps: {
       }
     },
     restore: async () => {
-      for (const { bytes, decision, expiresAt } of memory.known()) {
-        if (decision !== 'none' || expiresAt <= now()) continue;
+      for (const { bytes, decision, settled, expiresAt } of memory.known()) {
+        if (decision !== 'none' || settled || expiresAt <= now()) continue;
         try {
           const found = await prepare(await verify(bytes), bytes);
           pending.set(found.card.requestId, found);

@@ -15,6 +15,8 @@ export interface KnownRequest {
   /** `dropped`: muted, or one of too many. */
   readonly decision: 'none' | 'approve' | 'deny' | 'dropped';
   readonly decidedAt: number;
+  /** Id of the mail that brought it: read once more after a reload, it is no replay. */
+  readonly mail: number;
   /** A receipt told what became of it, or an alert said that none did. */
   readonly settled: boolean;
 }
@@ -28,6 +30,7 @@ const codec: Codec<KnownRequest> = record<KnownRequest>({
   decision: [7, oneOf<KnownRequest['decision']>(['none', 'approve', 'deny', 'dropped'])],
   decidedAt: [8, time],
   settled: [9, flag],
+  mail: [10, count],
 });
 const markCodec: Codec<MachineHighWater> = record<MachineHighWater>({ ctr: [1, count], requestId: [2, requestIdCodec] });
 
@@ -35,7 +38,7 @@ export interface DeviceMemory extends RequestMemory {
   known(): Iterable<KnownRequest>;
   find(request: RequestId): KnownRequest | undefined;
   /** Remembers, and raises the machine's high-water mark; durable when it resolves. */
-  accept(verified: VerifiedRequest, bytes: Uint8Array, decision: KnownRequest['decision'], now: number): Promise<void>;
+  accept(verified: VerifiedRequest, bytes: Uint8Array, decision: KnownRequest['decision'], now: number, mail: number): Promise<void>;
   /** Durable when it resolves; `also` is written in the same step. */
   update(
     request: RequestId,
@@ -73,13 +76,13 @@ export async function openMemory(storage: DeviceStorage): Promise<DeviceMemory> 
     highWater: (machine) => marks.get(machine),
     seen: (request) => {
       const known = requests.get(request);
-      return known && { rh: known.rh, decided: known.decision !== 'none' };
+      return known && { rh: known.rh, decided: known.decision !== 'none' || known.settled };
     },
     known: () => requests.values(),
     find: (request) => requests.get(request),
-    accept: async ({ request, rh }, bytes, decision, now) => {
+    accept: async ({ request, rh }, bytes, decision, now, mail) => {
       const { requestId, machine, ctr, expiresAt } = request;
-      const known: KnownRequest = { requestId, machine, rh, ctr, expiresAt, bytes, decision, decidedAt: decision === 'none' ? 0 : now, settled: false };
+      const known: KnownRequest = { requestId, machine, rh, ctr, expiresAt, bytes, decision, decidedAt: decision === 'none' ? 0 : now, settled: false, mail };
       const mark = { ctr: Math.max(ctr, marks.get(machine)?.ctr ?? 0), requestId };
       await storage.write(
         new Map([

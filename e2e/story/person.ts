@@ -44,6 +44,12 @@ export async function admitMachine({ page }: Person): Promise<void> {
   await page.getByText(w.machines.status.active, { exact: true }).waitFor();
 }
 
+/** What was asked before is over on this screen too: the next request that waits is a new one. */
+export async function inboxIsQuiet({ page }: Person): Promise<void> {
+  await page.evaluate(() => void (location.hash = '#/inbox'));
+  await page.locator('a.request:not(.over)').waitFor({ state: 'detached' });
+}
+
 export async function openRequest({ page }: Person, what: string): Promise<Locator> {
   await page.evaluate(() => void (location.hash = '#/inbox'));
   // Newest last: older ones of the same name are over.

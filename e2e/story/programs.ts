@@ -8,14 +8,19 @@ const executable = join(root, 'dist', 'stillvault');
 export const stillvault: readonly string[] =
   process.env['STILLVAULT_DEMO_BUILT'] && existsSync(executable) ? [executable] : [process.execPath, join(root, 'daemon', 'main.ts')];
 
-export interface Running extends AsyncDisposable {
-  readonly console: string;
-  readonly setup: string;
-  readonly relay: string;
-  readonly socketPath: string;
+export interface Service extends AsyncDisposable {
+  /** The first thing it said. */
+  readonly said: Readonly<Record<string, string>>;
   /** All that it wrote, for the message of a step that failed. */
   readonly output: () => string;
   readonly pid: number;
+}
+export interface Running extends Service {
+  readonly console: string;
+  /** The console's address with the secret that lets it enrol this machine. */
+  readonly setup: string;
+  readonly relay: string;
+  readonly socketPath: string;
 }
 export interface Finished {
   readonly code: number;
@@ -24,39 +29,31 @@ export interface Finished {
   readonly ms: number;
 }
 
-/** Starts `stillvault up` in `data`, on free ports, and waits until it says where the console is. */
-export async function startUp(data: string, socketPath: string): Promise<Running> {
-  const child = Bun.spawn([...stillvault, 'up', '--json', '--data', data, '--port', '0', '--relay-port', '0'], {
-    env: { ...process.env, STILLVAULT_SOCKET: socketPath },
-    stdout: 'pipe',
-    stderr: 'pipe',
-    stdin: 'ignore',
-  });
+/** Starts a service of ours and waits for the line of JSON in which it says where it is. */
+export async function startService(args: readonly string[], env: Record<string, string> = {}): Promise<Service> {
+  const child = Bun.spawn([...stillvault, ...args, '--json'], { env: { ...process.env, ...env }, stdout: 'pipe', stderr: 'pipe', stdin: 'ignore' });
   let text = '';
+  const started = Promise.withResolvers<Readonly<Record<string, string>>>();
   const collect = async (stream: ReadableStream<Uint8Array>, line?: (line: string) => void): Promise<void> => {
+    const decoder = new TextDecoder();
     let rest = '';
-    for await (const chunk of stream.pipeThrough(new TextDecoderStream() as never)) {
-      text += String(chunk);
-      rest += String(chunk);
+    for await (const chunk of stream) {
+      const part = decoder.decode(chunk, { stream: true });
+      text += part;
+      rest += part;
       for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
         line?.(rest.slice(0, end));
         rest = rest.slice(end + 1);
       }
     }
   };
-  const started = Promise.withResolvers<{ readonly console: string; readonly relay: string }>();
-  void collect(child.stdout, (line) => {
-    const event: unknown = JSON.parse(line);
-    if (typeof event === 'object' && event !== null && Reflect.get(event, 'event') === 'started') started.resolve(event as never); // the first line says where it is
-  });
+  void collect(child.stdout, (line) => started.resolve(JSON.parse(line) as Readonly<Record<string, string>>)); // the first line says where it is
   void collect(child.stderr);
-  void child.exited.then((code) => started.reject(new Error(`stillvault up ended with ${code}:\n${text}`)));
-  const { console: address, relay } = await started.promise;
+  void child.exited.then((code) => started.reject(new Error(`stillvault ${args.join(' ')} ended with ${code}:\n${text}`)));
+  const said = await started.promise;
+  if ('error' in said) throw new Error(`stillvault ${args.join(' ')} did not start:\n${text}`);
   return {
-    console: address.replace(/#.*$/, ''),
-    setup: address,
-    relay,
-    socketPath,
+    said,
     pid: child.pid,
     output: () => text,
     [Symbol.asyncDispose]: async () => {
@@ -64,6 +61,13 @@ export async function startUp(data: string, socketPath: string): Promise<Running
       await child.exited;
     },
   };
+}
+
+/** Starts `stillvault up` in `data`, on free ports. */
+export async function startUp(data: string, socketPath: string): Promise<Running> {
+  const service = await startService(['up', '--data', data, '--port', '0', '--relay-port', '0'], { STILLVAULT_SOCKET: socketPath });
+  const { console: setup = '', relay = '' } = service.said;
+  return { ...service, console: setup.replace(/#.*$/, ''), setup, relay, socketPath };
 }
 
 export interface RunOptions {
