@@ -230,6 +230,14 @@ export class Live implements AsyncDisposable {
     await this.settle();
   }
 
+  /** A change that the daemon is not waited for to see. */
+  async unseen(act: (world: World) => Promise<unknown>): Promise<void> {
+    await this.org.sync();
+    this.world.clock.set(Date.now());
+    await act(this.world);
+    await this.org.sync();
+  }
+
   /** This very request at that member's first device, verified as a console would; older ones there are passed over. */
   async seen(asked: Conversation<ReleaseEvent> | Conversation<PutEvent>, name = 'ada'): Promise<SeenRequest> {
     const { request_id: id } = await (asked as Conversation<ReleaseEvent>).next('waiting'); // both kinds have this event

@@ -3,10 +3,12 @@ import { type JoinToken, formatToken, joinMailbox, sealJoinPacket } from '../pro
 import { type Letter, attestationSeed, openLetter, sealLetter, signNotice } from '../protocol/notice.ts';
 import type { Decision } from '../protocol/approval.ts';
 import { decode } from '../protocol/codec.ts';
+import { ProtocolError } from '../protocol/errors.ts';
 import { type Hash, type LeaseId, type MachineId, hash } from '../protocol/hash.ts';
 import { type MachineAdmit, type SecretPut, secretPutCodec } from '../protocol/org-log/bodies.ts';
 import { zeroHash } from '../protocol/org-log/entry.ts';
 import { mailboxOn, mailboxesAround, openRecord, orgStream, receiptStream, sealRecord } from '../protocol/org-log/record.ts';
+import type { Head } from '../protocol/org-log/state.ts';
 import { limits } from '../protocol/limits.ts';
 import { type VerifiedReceipt, verifyReceipt } from '../protocol/receipt.ts';
 import { type RequestMemory, type VerifiedRequest } from '../protocol/request.ts';
@@ -41,7 +43,8 @@ export interface LiveOrg {
   /** Countersigns a machine's proposal as that writer. */
   countersign(seen: SeenRequest): Promise<void>;
   endLease(device: WorldDevice, machine: MachineId, lease: LeaseId): Promise<void>;
-  attest(device: WorldDevice): Promise<void>;
+  /** The head that it saw; a hostile device says another one. */
+  attest(device: WorldDevice, head?: Head): Promise<void>;
   /** Verified receipts of a machine, in order. */
   receipts(machine: MachineId): Promise<readonly VerifiedReceipt[]>;
 }
@@ -61,21 +64,32 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
   await client.signUp();
   const place = { org, stream: orgStream(org) };
   let published = 0;
-  let prev: Hash = zeroHash;
+  let tail: { readonly seq: number; readonly eh: Hash } = { seq: -1, eh: zeroHash };
   const sentBlobs = new Set<Hash>();
   const memories = new Map<WorldDevice, ReturnType<typeof deviceMemory>>();
   const cursors = new Map<WorldDevice, number>();
 
   async function pull(): Promise<void> {
-    const page = await client.read(place.stream, published);
+    const page = await client.read(place.stream, tail.seq + 1);
     for (const record of page.records) {
-      const known = world.entries[published];
-      const bytes = await openRecord(place, world.mk, record.blob);
-      if (!known) await world.accept(bytes);
-      else if (known.eh !== record.eh) throw new Error('somebody wrote to the log at the same moment as the world'); // pushing would fork it
-      published++;
-      prev = record.eh;
+      if (record.eh === world.entries[published]?.eh) published++;
+      else if (await take(record.blob)) published++;
+      tail = { seq: record.seq, eh: record.eh };
     }
+  }
+
+  /** True for an entry of somebody else; what is none is passed over, as every client does. */
+  async function take(blob: Uint8Array): Promise<boolean> {
+    const unpublished = world.entries.length > published;
+    try {
+      const bytes = await openRecord(place, world.mk, blob);
+      if (!unpublished) await world.accept(bytes);
+    } catch (error) {
+      if (error instanceof ProtocolError) return false;
+      throw error;
+    }
+    if (unpublished) throw new Error('somebody wrote to the log at the same moment as the world'); // pushing would fork it
+    return true;
   }
 
   async function sync(): Promise<void> {
@@ -86,9 +100,9 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
     for (let entry = world.entries[published]; entry; entry = world.entries[published]) {
       const mk = found(world.mk.get(entry.mkEpoch), 'metadata key');
       const blob = await sealRecord(place, entry.mkEpoch, mk, entry.bytes, world.random, world.rotations.get(entry.eh));
-      await client.append({ stream: place.stream, seq: published, prev, eh: entry.eh, blob });
+      await client.append({ stream: place.stream, seq: tail.seq + 1, prev: tail.eh, eh: entry.eh, blob });
+      tail = { seq: tail.seq + 1, eh: entry.eh };
       published++;
-      prev = entry.eh;
     }
     for (const member of world.members.values()) for (const device of member.devices) await client.registerKey(device.presence.publicKey, 'device');
   }
@@ -194,8 +208,8 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
         },
       ]);
     },
-    attest: async (device) => {
-      const bytes = await signNotice({ org, device: device.id, ts: Date.now(), head: world.state.head }, device.presence);
+    attest: async (device, head = world.state.head) => {
+      const bytes = await signNotice({ org, device: device.id, ts: Date.now(), head }, device.presence);
       const stream = hash('stream', ['attest']) as string as StreamId; // a stream id of the fake world
       const epoch = world.state.mkEpoch;
       const body = await sealRecord({ org, stream }, epoch, found(world.mk.get(epoch), 'metadata key'), bytes, world.random);

@@ -10,14 +10,12 @@ export function signedObserved({ observed }: Observation, anchorLevel: number): 
   const compared = Object.values(namespaces);
   return {
     argv: (observed.argv ?? []).slice(0, limits.argv),
-    ancestors: observed.ancestors
-      .slice(0, limits.ancestors)
-      .map(({ pid, exe: path, script: file, name, argv }) => ({
-        pid,
-        argv: [...(argv ?? [name])].slice(0, limits.argv),
-        ...defined('exe', path),
-        ...defined('script', file),
-      })),
+    ancestors: observed.ancestors.slice(0, limits.ancestors).map(({ pid, exe: path, script: file, name, argv }) => ({
+      pid,
+      argv: [...(argv ?? [name])].slice(0, limits.argv),
+      ...defined('exe', path),
+      ...defined('script', file),
+    })),
     namespaces: compared.length === 0 ? 'unknown' : compared.includes('other') ? 'other' : 'same',
     terminal: ssh === true ? 'ssh' : terminal === undefined ? 'unknown' : terminal === 'none' ? 'none' : 'tty',
     identity: observed.identity,
