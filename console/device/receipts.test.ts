@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { attestationSeed, signNotice } from '../../protocol/notice.ts';
 import { hash } from '../../protocol/hash.ts';
-import { mailboxOn, sealRecord } from '../../protocol/org-log/record.ts';
+import { mailboxOn, receiptStream, sealRecord } from '../../protocol/org-log/record.ts';
 import { type StreamId, decode, encode, streamPageCodec } from '../../protocol/wire.ts';
 import type { Hash } from '../../protocol/hash.ts';
 import type { SoftMachine } from '../../testing/soft-machine.ts';
@@ -56,6 +56,29 @@ test('letters that were lost are read from the machine’s stream', async () => 
   expect(again.app.org()?.history.filter(({ kind }) => kind === 'expired' || kind === 'alert')).toMatchObject([
     { kind: 'expired', what: 'prod/db', machine: 'laptop' },
   ]);
+});
+
+test('records that others left in a machine’s stream, as many as a page holds, do not hide the receipts behind them', async () => {
+  await using world = await softWorld();
+  const { ada, laptop } = await ready(world);
+  const asked = await laptop.ask(['prod/db']);
+  ada.app.close();
+  const signed = await laptop.receipt(asked, 'expired', { letters: false, stream: false });
+  const { org, keys } = { org: laptop.client.org, keys: laptop.log.keys };
+  const place = { org, stream: receiptStream(org, laptop.id) };
+  const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
+  // Under a key that nobody has: it never comes.
+  const garbage = await sealRecord(place, 77, new Uint8Array(32), new Uint8Array(1), random);
+  const real = await sealRecord(place, 0, keys.get(0) ?? new Uint8Array(0), signed, random);
+  let prev = '0'.repeat(64) as Hash; // before the first record
+  for (const [seq, blob] of [...Array.from({ length: 210 }, () => garbage), real].entries()) {
+    const eh = seq.toString(16).padStart(64, 'a') as Hash; // any name will do
+    await laptop.client.append({ stream: place.stream, seq, prev, eh, blob });
+    prev = eh;
+  }
+  const again = world.reload(ada);
+  await until(again.app, () => again.app.org()?.history.find(({ kind }) => kind === 'expired'), 'the receipt');
+  expect(again.app.org()?.notice).toBeUndefined();
 });
 
 test('a release that no approval proves is shown as one without proof', async () => {

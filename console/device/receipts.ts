@@ -167,26 +167,35 @@ export async function openReceipts(deps: {
   }
 
   async function readStream(machine: MachineId): Promise<void> {
-    const stream = receiptStream(session.me.org, machine);
-    for (;;) {
-      const from = chains.get(machine)?.next ?? 0;
-      const { head, records } = await session.client.read(stream, from);
+    const place = { org: session.me.org, stream: receiptStream(session.me.org, machine) };
+    // Where the last receipt was: what lies behind it and was none is looked at again.
+    let from = chains.get(machine)?.next ?? 0;
+    let mayLack = true;
+    for (let none = 0; none <= limits.garbageRecords;) {
+      const { head, records } = await session.client.read(place.stream, from);
       if (head.seq < from - 1) {
         if (!shortened.has(machine)) await alert('E_AUDIT_GAP: the relay shows fewer receipts than before', machine);
         shortened.add(machine);
         return;
       }
-      for (const { seq, blob } of records) {
+      for (const { blob } of records) {
+        from++;
         try {
-          const bytes = await openRecord({ org: session.me.org, stream }, session.log.keys, blob);
+          const bytes = await openRecord(place, session.log.keys, blob).catch(async (error: unknown) => {
+            if (codeOf(error) !== 'E_MK_EPOCH' || !mayLack) throw error;
+            mayLack = false;
+            await session.log.sync(); // a key that is new: it is in the log, or nowhere
+            return openRecord(place, session.log.keys, blob);
+          });
           const verified = await verifyReceipt(session.log.requireState(), bytes);
-          if (verified.receipt.machine === machine) await take(verified, seq + 1);
+          if (verified.receipt.machine === machine) await take(verified, from);
         } catch (error) {
-          // A key that comes with the next sync: read again then. Anything else is no receipt; the chain shows what it hides.
-          if (!(error instanceof ProtocolError) || error.code === 'E_MK_EPOCH') throw error;
+          // No receipt: whoever may write to the relay can leave such. The chain shows what is missing.
+          if (!(error instanceof ProtocolError)) throw error;
+          none++;
         }
       }
-      if (records.length === 0 || (chains.get(machine)?.next ?? 0) <= from || (records.at(-1)?.seq ?? 0) >= head.seq) return;
+      if (records.length === 0 || from > head.seq) return;
     }
   }
 
