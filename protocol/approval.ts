@@ -1,4 +1,4 @@
-// An answer to a request: approve (user verified, with the shares), deny, or shown. All three look alike to the relay (spec/08-release.md §answer).
+// An answer to a request: approve (user verified, with the shares), deny, or shown. All three look alike to the relay (spec/09-release.md §answer).
 import { type Codec, array, bytes, bytesUpTo, count, decode, encode, int, oneOf, record, time } from './codec.ts';
 import { verifyShare } from './custody.ts';
 import { ProtocolError, check } from './errors.ts';
@@ -95,7 +95,7 @@ export interface VerifiedAnswer {
 export interface PendingRequest { readonly request: Request; readonly rh: Hash; readonly epk: KemKey; readonly items: readonly VerifiedItem[]; /** true where that request was answered and done with before */ readonly consumed: (request: RequestId) => boolean }
 
 /**
- * The daemon's side, in the order of spec/08-release.md §daemon; the caller has checked its own deadline first.
+ * The daemon's side, in the order of spec/09-release.md §daemon; the caller has checked its own deadline first.
  * Throws E_HEAD_AHEAD where the log must be synced and the answer looked at again.
  */
 export async function verifyAnswer(state: OrgState, history: (seq: number) => Hash | undefined, pending: PendingRequest, sealed: Uint8Array, now: number): Promise<VerifiedAnswer> {

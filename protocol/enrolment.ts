@@ -1,4 +1,4 @@
-// Machine tokens, the packet behind them, fingerprint words (spec/09-enrolment.md).
+// Machine tokens, the packet behind them, fingerprint words (spec/11-enrolment.md).
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { concat, fromBase64Url, fromHex, toBase64Url } from './bytes.ts';
 import { type Codec, bytes, bytesUpTo, count, decode, encode, hexId, record, text } from './codec.ts';
@@ -66,7 +66,7 @@ function wordsOf(digest: Uint8Array, howMany: number): string {
   return Array.from({ length: howMany }, (_, index) => wordlist[(((digest[2 * index] ?? 0) << 8) | (digest[2 * index + 1] ?? 0)) & 2_047]).join(' ');
 }
 
-// --- A further device (spec/09-enrolment.md §device): link, commit, reveal, compare -------------------
+// --- A further device (spec/11-enrolment.md §device): link, commit, reveal, compare -------------------
 
 /** What the link or QR of an admin's device holds in its fragment. */
 export interface DeviceInvite { readonly org: OrgId; readonly head: { readonly seq: number; readonly eh: Hash }; readonly member: MemberId; readonly joinId: string; readonly secret: Uint8Array; readonly mailbox: MailboxId; readonly relay: string }

@@ -1,4 +1,4 @@
-// Coded errors of the protocol (spec/09-errors.md). A thrown ProtocolError means "not authentic or not valid".
+// Coded errors of the protocol (spec/12-errors.md). A thrown ProtocolError means "not authentic or not valid".
 
 /** Every code the protocol can end with. Codes are stable: programs and tests match on them. */
 export const protocolCodes = [

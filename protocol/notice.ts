@@ -1,4 +1,4 @@
-// Mail between members of an org: sealed containers for devices and machines, lease ends, head attestations (spec/08-release.md §mail).
+// Mail between members of an org: sealed containers for devices and machines, lease ends, head attestations (spec/09-release.md §mail).
 import { type Codec, bytesUpTo, count, decode, encode, oneOf, record, time } from './codec.ts';
 import { check } from './errors.ts';
 import { type DeviceId, type Hash, type LeaseId, type OrgId, deviceIdCodec, hash, leaseIdCodec, orgIdCodec } from './hash.ts';

@@ -1,4 +1,4 @@
-// Receipts: what became of each request, hash-chained per machine, signed by it, provable from the log (spec/08-release.md §receipts).
+// Receipts: what became of each request, hash-chained per machine, signed by it, provable from the log (spec/09-release.md §receipts).
 import { type Evidence, evidenceCodec } from './approval.ts';
 import { type Codec, array, bytesUpTo, count, decode, encode, oneOf, record, text, time } from './codec.ts';
 import { check } from './errors.ts';

@@ -1,4 +1,4 @@
-// A request: what a machine says a process asks for, signed and sealed to each device that may decide (spec/08-release.md §request).
+// A request: what a machine says a process asks for, signed and sealed to each device that may decide (spec/09-release.md §request).
 import { type Codec, array, bytes, count, decode, encode, int, oneOf, record, text, time } from './codec.ts';
 import { ProtocolError, check } from './errors.ts';
 import {
@@ -129,7 +129,7 @@ export interface VerifiedRequest {
 }
 
 /**
- * The device's side, before anything is shown (spec/08-release.md §device, in that order).
+ * The device's side, before anything is shown (spec/09-release.md §device, in that order).
  * `history` gives this client's entry hash at a seq. Throws E_HEAD_AHEAD where this client must sync first.
  */
 export async function verifyRequest(state: OrgState, history: (seq: number) => Hash | undefined, memory: RequestMemory, me: MemberId, signed: Uint8Array, now: number): Promise<VerifiedRequest> {

@@ -1,4 +1,4 @@
-// Who stands behind an entry's signatures, and whether that is enough (spec/05-org-log.md §authority).
+// Who stands behind an entry's signatures, and whether that is enough (spec/05-org-log.md §rules).
 import { check } from '../errors.ts';
 import type { DeviceId, Hash, MachineId, MemberId } from '../hash.ts';
 import type { SignerRef } from './entry.ts';
