@@ -13,6 +13,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   get: { group: 'use', about: 'read one secret, after a person approved', load: () => import('./get.ts') },
   run: { group: 'use', about: 'run a program with secrets in its environment', load: () => import('./run.ts') },
   helper: { group: 'use', about: 'git, docker, ssh and others: the doors they know', load: () => import('./helper.ts') },
+  mcp: { group: 'use', about: 'the tools of an AI agent: an MCP server on stdio', load: () => import('./mcp.ts') },
   put: { group: 'keep', about: 'store a secret, countersigned by a writer', load: () => import('./put.ts') },
   ls: { group: 'keep', about: 'list secrets: names, never values', load: () => import('./ls.ts') },
   info: { group: 'keep', about: 'one secret: versions, policy, who holds it', load: () => import('./info.ts') },
