@@ -1,6 +1,17 @@
 // Attacks on access, each carried out against a running relay (spec/08-relay.md §access).
 import { expect, test } from 'bun:test';
-import { type OrgId, decode, encode, keyRevokeCodec, limits, paths, relayFailureCodec, sessionCodec, streamReadCodec } from '../protocol/wire.ts';
+import {
+  type OrgId,
+  decode,
+  encode,
+  keyRegisterCodec,
+  keyRevokeCodec,
+  limits,
+  paths,
+  relayFailureCodec,
+  sessionCodec,
+  streamReadCodec,
+} from '../protocol/wire.ts';
 import type { StreamId } from '../protocol/wire.ts';
 import { at, chain, connect, createKey, failureIn, open, outcome, post, randomBytes, randomId, signUp, startTestRelay, statement } from './test-world.ts';
 
@@ -123,6 +134,25 @@ test("INV-RELAY-SCOPE another org's session sees and changes nothing", async () 
   // The same stream id in another org is another stream.
   expect(outcome(await mallory.append(first))).toBe(200);
   expect((await alice.readStream(stream)).records).toHaveLength(1);
+});
+
+test('INV-RELAY-REVOKED a device key is revoked by itself or by those that it came from: no member shuts out the others', async () => {
+  await using relay = await startTestRelay();
+  const [ada, ben, eve] = [await createKey(), await createKey(), await createKey()];
+  const founder = await signUp(relay.url, ada);
+  const admit = async (by: typeof founder, key: typeof ada): Promise<typeof founder> => {
+    expect(outcome(await by.call(paths.keys, encode(keyRegisterCodec, { publicKey: key.publicKey, grade: 'device' })))).toBe(200);
+    return connect(relay.url, { ...key, org: ada.org });
+  };
+  const second = await admit(founder, ben);
+  const third = await admit(second, eve);
+  const revoke = async (by: typeof founder, key: typeof ada): Promise<unknown> =>
+    outcome(await by.call(paths.keysRevoke, encode(keyRevokeCodec, { keyId: key.keyId })));
+  expect(await revoke(second, ada)).toBe('E_RELAY_FORBIDDEN');
+  expect(await revoke(third, ben)).toBe('E_RELAY_FORBIDDEN');
+  expect(await revoke(third, ada)).toBe('E_RELAY_FORBIDDEN');
+  expect(await revoke(third, eve)).toBe(200);
+  expect(await revoke(founder, ben)).toBe(200);
 });
 
 test('INV-RELAY-REVOKED a revoked key is out at once: its sessions end, it opens no new one and it cannot be registered again', async () => {

@@ -80,8 +80,9 @@ export const revokeKey: SessionRoute = {
   grades: ['device'],
   run: async ({ store, sessions, live, now }, body, { session }) => {
     const { keyId } = decode(keyRevokeCodec, body, smallBody);
-    const result = await store.revokeKey(session.org, keyId, now());
+    const result = await store.revokeKey(session.org, keyId, session.keyId, now());
     if (result === 'unknown') throw new RelayError('E_RELAY_NOT_FOUND', 'the org has no such key here');
+    if (result === 'foreign') throw new RelayError('E_RELAY_FORBIDDEN', 'a device key is revoked by itself, or by a key that it came from');
     if (result === 'last') throw new RelayError('E_RELAY_FORBIDDEN', 'the last device key of an org cannot be revoked');
     sessions.endKey(session.org, keyId);
     live.closeEnded();

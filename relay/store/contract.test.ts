@@ -77,13 +77,13 @@ describe.each(stores.map((store) => [store.name, store.create] as const))('%s', 
     expect(await store.registerKey(owner.org, machineKey, byJoin, now)).toBe('registered');
     expect(await store.registerKey(owner.org, machineKey, byJoin, now)).toBe('registered');
     expect(await store.registerKey(owner.org, { ...machineKey, keyId: other.keyId }, byJoin, now)).toBe('spent');
-    expect(await store.revokeKey(owner.org, machine.keyId, now)).toBe('revoked');
-    expect(await store.revokeKey(owner.org, machine.keyId, now)).toBe('revoked');
+    expect(await store.revokeKey(owner.org, machine.keyId, owner.keyId, now)).toBe('revoked');
+    expect(await store.revokeKey(owner.org, machine.keyId, owner.keyId, now)).toBe('revoked');
     expect((await store.findKey(owner.org, machine.keyId))?.revoked).toBe(true);
     expect(await store.registerKey(owner.org, machineKey, device, now)).toBe('differs');
     expect(await store.admit({ org: owner.org, keyId: machine.keyId, nonce: randomBytes(16), nonceUntil: now, now })).toBe('refused');
-    expect(await store.revokeKey(owner.org, other.keyId, now)).toBe('unknown');
-    expect(await store.revokeKey(owner.org, owner.keyId, now)).toBe('last');
+    expect(await store.revokeKey(owner.org, other.keyId, owner.keyId, now)).toBe('unknown');
+    expect(await store.revokeKey(owner.org, owner.keyId, owner.keyId, now)).toBe('last');
     expect(await store.admit({ org: owner.org, keyId: join.keyId, nonce: randomBytes(16), nonceUntil: now, now: now + 1_000 })).toBe('refused');
   });
 

@@ -9,6 +9,7 @@ interface KeyRow {
   readonly grade: Grade;
   readonly expires_at: number | null;
   readonly revoked_at: number | null;
+  readonly registered_by: Uint8Array;
 }
 
 /** Revoked keys are kept; machines that come and go may leave this many behind for each that lives. */
@@ -17,7 +18,7 @@ const revokedPerLive = 16;
 type KeyTable = Pick<Store, 'knowsOrg' | 'findKey' | 'admit' | 'registerKey' | 'revokeKey'> & { expireKeys(now: number, most: number): number };
 
 export function createKeyTable({ db, orgs, quotas, write }: Tables): KeyTable {
-  const find = db.query<KeyRow, [number, Uint8Array]>('SELECT public_key, grade, expires_at, revoked_at FROM keys WHERE org = ? AND key_id = ?');
+  const find = db.query<KeyRow, [number, Uint8Array]>('SELECT public_key, grade, expires_at, revoked_at, registered_by FROM keys WHERE org = ? AND key_id = ?');
   const insert = db.query<null, [number, Uint8Array, Uint8Array, Grade, number, number | null, Uint8Array]>(
     'INSERT INTO keys (org, key_id, public_key, grade, created_at, expires_at, registered_by) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
@@ -37,6 +38,16 @@ export function createKeyTable({ db, orgs, quotas, write }: Tables): KeyTable {
   const dropKeys = db.query<null, [number, number]>(
     'DELETE FROM keys WHERE (org, key_id) IN (SELECT org, key_id FROM keys WHERE expires_at <= ? AND revoked_at IS NULL LIMIT ?)',
   );
+
+  // Itself, or registered by it or by one that came from it. The org's first key registered itself; one that expired can close a ring.
+  const comesFrom = (org: number, keyId: Uint8Array, from: Uint8Array): boolean => {
+    const seen = new Set<string>();
+    for (let at: Uint8Array | undefined = keyId; at !== undefined && !seen.has(Buffer.from(at).toString('hex')); at = find.get(org, at)?.registered_by) {
+      if (Buffer.from(at).equals(from)) return true;
+      seen.add(Buffer.from(at).toString('hex'));
+    }
+    return false;
+  };
 
   return {
     knowsOrg: (org) => Promise.resolve(orgs.find(org) !== undefined),
@@ -78,12 +89,13 @@ export function createKeyTable({ db, orgs, quotas, write }: Tables): KeyTable {
         return 'registered';
       }),
 
-    revokeKey: (org, keyId, now) =>
+    revokeKey: (org, keyId, by, now) =>
       write(() => {
         const row = orgs.get(org);
         const key = find.get(row.id, idBytes(keyId));
         if (!key) return 'unknown';
         if (key.revoked_at !== null) return 'revoked';
+        if (key.grade === 'device' && !comesFrom(row.id, idBytes(keyId), idBytes(by))) return 'foreign';
         if (key.grade === 'device' && (countOtherDevices.get(row.id, now, idBytes(keyId))?.n ?? 0) === 0) return 'last';
         revoke.run(now, row.id, idBytes(keyId));
         return 'revoked';

@@ -28,8 +28,8 @@ export interface Admission {
 export type Admitted = 'admitted' | 'replayed' | 'refused';
 /** `differs`: known with another grade or expiry, or revoked. `spent`: this join key has registered another machine. */
 export type Registered = 'registered' | 'differs' | 'spent' | 'quota';
-/** `last`: no live device key would be left. */
-export type Revoked = 'revoked' | 'unknown' | 'last';
+/** `last`: no live device key would be left. `foreign`: a device key that did not come from the one that asks. */
+export type Revoked = 'revoked' | 'unknown' | 'last' | 'foreign';
 /** `known`: the identical record was there before. `head` is the record's own position, or for a conflict the stream's. */
 export type Appended = { readonly kind: 'appended' | 'known' | 'conflict' | 'quota'; readonly head: StreamHead };
 
@@ -45,7 +45,7 @@ export interface Store {
   findKey(org: OrgId, keyId: KeyId): Promise<StoredKey | undefined>;
   admit(admission: Admission): Promise<Admitted>;
   registerKey(org: OrgId, key: NewKey, by: { readonly keyId: KeyId; readonly grade: Grade }, now: number): Promise<Registered>;
-  revokeKey(org: OrgId, keyId: KeyId, now: number): Promise<Revoked>;
+  revokeKey(org: OrgId, keyId: KeyId, by: KeyId, now: number): Promise<Revoked>;
 
   append(org: OrgId, record: StreamRecord): Promise<Appended>;
   /** Records from `from` in order; stops before the answer passes `maxBytes`. */
