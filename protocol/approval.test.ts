@@ -126,6 +126,12 @@ describe('INV-ANS-WHO row 31: signed by an active device of an eligible member, 
     expect(await judge({ signer: ada.sig }, 'deny')).toBe('E_SIGNATURE');
     expect(await judge({ signer: ada.passkey })).toBe('E_SIGNATURE');
   });
+  test('with a signature that is not that key’s', async () => {
+    const stranger = await makeDevice(world.random, ada.member, 'stranger');
+    const posing = (key: typeof ada.sig): typeof ada.sig => ({ ...stranger.sig, publicKey: key.publicKey, keyId: key.keyId });
+    expect(await judge({ signer: posing(ada.presence) }, 'deny')).toBe('E_SIGNATURE');
+    expect(await judge({ signer: posing(ada.sig) })).toBe('E_SIGNATURE');
+  });
   test('in another’s name', async () => {
     expect(await judge({ changes: { member: ben.member } })).toBe('E_NOT_ELIGIBLE');
     expect(await judge({ changes: { device: ben.id } })).toBe('E_NOT_ELIGIBLE');

@@ -91,6 +91,12 @@ describe('INV-RELAY-ANSWER rows 32, 34: what the relay answers is bounded and ch
     const never: FetchAnswer = { status: 200, body: { getReader: () => ({ read: () => Promise.reject(new Error('reset')), cancel: () => Promise.resolve() }) }, arrayBuffer: () => Promise.resolve(new ArrayBuffer(0)) };
     expect(await codeOf(answering(never).append(record))).toBe('E_RELAY_AWAY');
   });
+  test('row 32: of an answer without end no more is read than an answer may be', async () => {
+    let [read, cancelled] = [0, false];
+    const reader = { read: () => Promise.resolve({ done: false, value: new Uint8Array((read += 1_000_000, 1_000_000)) }), cancel: () => Promise.resolve(void (cancelled = true)) };
+    await codeOf(answering({ ...endless, body: { getReader: () => reader } }).append(record));
+    expect([read <= limits.wireBytes + 1_000_000, cancelled]).toEqual([true, true]);
+  });
   test('an answer in pieces is put together', async () => {
     const whole = encode(streamHeadCodec, { stream, seq: 7 });
     const pieces = [whole.subarray(0, 5), whole.subarray(5)];

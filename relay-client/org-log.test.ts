@@ -128,6 +128,18 @@ describe('an honest relay', () => {
     expect((await one.log.sync()).head.seq).toBe(4);
   });
 
+  test('an entry that was signed before a sync is told to be late, and is no fork', async () => {
+    const { world, relay } = await orgAtRelay();
+    const [one, two] = [await clientOf(world, relay), await clientOf(world, relay)];
+    await one.log.sync();
+    await two.log.sync();
+    const late = await world.draft('org.freeze', { reason: 'two' });
+    await one.log.append(await world.draft('org.freeze', { reason: 'one' }));
+    await two.log.sync();
+    expect(await codeOf(two.log.append(late))).toBe('E_RELAY_CONFLICT');
+    expect(two.log.halted).toBeUndefined();
+  });
+
   test('append and sync at once take turns and both end well', async () => {
     const { world, relay } = await orgAtRelay();
     const { log } = await clientOf(world, relay);
@@ -345,6 +357,14 @@ describe('INV-LOG-GARBAGE row 94: a member with append rights', () => {
       relay.blobs.set(blobHash(wraps), wraps);
       injectBlob(world, relay, await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, { wraps: blobHash(wraps), previous: mk }));
     }],
+    ['a rotation that was signed for another key than it is sealed under', async ({ world, relay }) => {
+      const mk = world.random(32);
+      const wraps = await sealMkWraps(world.state, 1, mk);
+      relay.blobs.set(blobHash(wraps), wraps);
+      const bytes = await world.draft('meta.rotate', { epoch: 1, commitment: mkCommitment(world.random(32)), wraps: blobHash(wraps) });
+      const place = { org: world.state.org, stream: orgStream(world.state.org) };
+      injectBlob(world, relay, await sealRecord(place, 1, mk, bytes, world.random, { wraps: blobHash(wraps), previous: found(world.mk.get(0), 'key') }), ehOf(bytes));
+    }],
     ['a rotation whose wraps are missing', async ({ world, relay }) => {
       const mk = world.random(32);
       injectBlob(world, relay, await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, { wraps: blobHash(mk), previous: mk }));
@@ -366,6 +386,17 @@ describe('INV-LOG-GARBAGE row 94: a member with append rights', () => {
       expect((await log.sync()).head).toEqual(world.state.head);
       expect(log.halted).toBeUndefined();
     }
+  });
+
+  test('seals an entry under a key that was rotated away: no entry, since those who left could read it', async () => {
+    const { world, relay } = await orgAtRelay();
+    await world.rotate();
+    await publish(world, relay.client(world.state.org));
+    const bytes = await world.draft('org.freeze', { reason: '' });
+    await inject(world, relay, bytes, ehOf(bytes), 0);
+    const { log } = await clientOf(world, relay);
+    expect((await log.sync()).frozen).toBe(false);
+    expect(log.halted).toBeUndefined();
   });
 
   test('posts what a revoked device signed: no entry', async () => {

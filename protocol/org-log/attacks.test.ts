@@ -220,7 +220,10 @@ describe('INV-LOG-KEYS row 77: no malformed key, none twice, no id twice', () =>
   });
   test('a device without its own signature', async () => expect(await codeOf(world.judge(await world.draft('device.add', fresh.facts, [ada])))).toBe('E_SIGNERS'));
   test('a device with a passkey of a relying party that the org does not list', async () => {
-    expect(await withFacts(fresh, { passkey: { ...fresh.facts.passkey, rpId: 'evil.example' } })).toBe('E_WEBAUTHN');
+    const evil = { ...fresh, voice: { ...fresh.voice, assert: (challenge: string) => found(fresh.voice.assert, 'passkey')(challenge, { rpId: 'evil.example' }) } };
+    const { passkey } = fresh.facts;
+    expect(await codeOf(world.judge(await world.draft('device.add', { ...fresh.facts, passkey: { ...passkey, rpId: 'evil.example' } }, [ada, evil])))).toBe('E_WEBAUTHN');
+    expect(await codeOf(world.judge(await world.draft('device.add', fresh.facts, [ada, evil])))).toBe('E_WEBAUTHN');
   });
   test('ids', async () => {
     expect(await withFacts(fresh, { device: ben.id })).toBe('E_SIGNERS'); // the signer is listed by the id of the true device

@@ -31,11 +31,11 @@ const late = await world.enrolMachine('late', await world.issueToken());
 await world.append('machine.admit', { machine: late.id, groups: [] });
 
 const voices: Readonly<Record<string, readonly Speaker[]>> = {
-  'one admin': [ada], 'two admins': [ada, ben], 'two admins, the other first': [ben, ada], 'an approver': [eve], 'a writer': [wil], 'an admin and an approver': [ada, eve], 'a machine': [laptop], 'a waiting machine': [waiting], 'a token': [token], 'the kit': [kit],
+  'one admin': [ada], 'two admins': [ada, ben], 'two admins, the other first': [ben, ada], 'an approver': [eve], 'a writer': [wil], 'an admin and an approver': [ada, eve], 'an admin and a machine': [ada, laptop], 'a machine': [laptop], 'a waiting machine': [waiting], 'a token': [token], 'the kit': [kit],
 };
 type Cells = Readonly<Partial<Record<keyof typeof voices, string>>>;
 /** Where only members may sign: nobody else, whatever the number of admins. */
-const strangers: Cells = { 'a machine': 'E_ROLE', 'a waiting machine': 'E_MACHINE_REVOKED', 'a token': 'E_ROLE', 'the kit': 'E_ROLE' };
+const strangers: Cells = { 'an admin and a machine': 'E_ROLE', 'a machine': 'E_ROLE', 'a waiting machine': 'E_MACHINE_REVOKED', 'a token': 'E_ROLE', 'the kit': 'E_ROLE' };
 const oneAdmin: Cells = { ...strangers, 'one admin': 'accepted', 'two admins': 'accepted', 'two admins, the other first': 'accepted', 'an approver': 'E_ROLE', 'a writer': 'E_ROLE', 'an admin and an approver': 'accepted' };
 const twoAdmins: Cells = { ...oneAdmin, 'one admin': 'E_THRESHOLD', 'an admin and an approver': 'E_THRESHOLD' };
 const writer: Cells = { ...strangers, 'one admin': 'E_ROLE', 'two admins': 'E_ROLE', 'two admins, the other first': 'E_ROLE', 'an approver': 'E_ROLE', 'a writer': 'accepted', 'an admin and an approver': 'E_ROLE' };
@@ -81,7 +81,7 @@ const rows: readonly Row[] = [
   {
     name: 'secret.rewrap for a machine', type: 'secret.rewrap',
     make: (by) => world.draft('secret.rewrap', { secret: secret.id, putEh: secret.putEh, policyEh: policyBefore.eh, shares: [], wraps: [{ kind: 'machine', recipient: late.id, keyId: late.kem.keyId, wrap: zeroHash }] }, by),
-    cells: { 'one admin': 'E_RECIPIENTS', 'two admins': 'E_ROLE', 'two admins, the other first': 'E_ROLE', 'an approver': 'E_ROLE', 'a writer': 'E_ROLE', 'an admin and an approver': 'E_ROLE', 'a machine': 'accepted', 'a waiting machine': 'E_MACHINE_REVOKED', 'a token': 'E_ROLE', 'the kit': 'E_ROLE' },
+    cells: { 'one admin': 'E_RECIPIENTS', 'two admins': 'E_ROLE', 'two admins, the other first': 'E_ROLE', 'an approver': 'E_ROLE', 'a writer': 'E_ROLE', 'an admin and an approver': 'E_ROLE', 'an admin and a machine': 'E_ROLE', 'a machine': 'accepted', 'a waiting machine': 'E_MACHINE_REVOKED', 'a token': 'E_ROLE', 'the kit': 'E_ROLE' },
   },
   { name: 'secret.retire', type: 'secret.retire', make: (by) => world.draft('secret.retire', { secret: secret.id }, by), cells: writer },
   { name: 'meta.rotate', type: 'meta.rotate', make: (by) => world.draft('meta.rotate', { epoch: 1, commitment: mkCommitment(world.random(32)), wraps: zeroHash }, by), cells: oneAdmin },
