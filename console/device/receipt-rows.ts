@@ -57,7 +57,9 @@ export function rowOf(state: OrgState, receipt: Receipt, request: Request | unde
   const observed = request?.observed;
   const paths = request ? pathsOf(state, request) : past?.what;
   const told = note !== '' && (kind === 'failed' || kind === 'use' || kind === 'ended') ? ` (${note})` : '';
-  const program = observed?.script ?? observed?.exe ?? past?.program;
+  // Through our own command line, the program is whoever started it.
+  const asker = observed && observed.anchor > 0 ? observed.ancestors[observed.anchor - 1] : observed;
+  const program = asker?.script ?? asker?.exe ?? past?.program;
   const machineName = state.machines.get(machine)?.name;
   return {
     at: ts,

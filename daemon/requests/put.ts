@@ -41,7 +41,8 @@ export async function put(deps: DeskDeps, ask: Ask, wanted: PutAsk): Promise<voi
   const requestId = newId<RequestId>(deps.random);
   try {
     const { sealed, proposal } = await prepare(deps, state, wanted, requestId);
-    const observed = signedObserved(observation, 0);
+    using anchor = await deps.observer.anchorOf(observation);
+    const observed = signedObserved(observation, anchor?.level ?? 0);
     using sent = await sendRequest(
       deps,
       { items: [], proposal, requestId, lease: once, observed, claimed: { agent: '', reason: '' }, lifeMs, targets },
