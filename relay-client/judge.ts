@@ -77,13 +77,15 @@ class Keyless extends ProtocolError {}
 
 // Only the next epoch can begin here. The key is kept once the entry in the record proves it.
 async function learnKey(deps: JudgeDeps, before: OrgState | undefined, keys: MetaKeys, { epoch, wraps }: ReturnType<typeof parseRecord>): Promise<MetaKeys> {
-  if (before === undefined || epoch !== before.mkEpoch + 1 || wraps === undefined) throw new Keyless('E_MK_EPOCH', 'the metadata key of this record is not held here');
+  if (before === undefined || epoch !== before.mkEpoch + 1 || wraps === undefined)
+    throw new Keyless('E_MK_EPOCH', 'the metadata key of this record is not held here');
   try {
     const blob = await deps.getBlob(wraps);
     check(blob !== undefined, 'E_BLOB_MISSING', 'no wraps of the new key');
     return new Map(keys).set(epoch, await deps.openMkWrap(epoch, blob));
   } catch (cause) {
-    const isKnown = cause instanceof ProtocolError || (cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' || cause.code === 'E_RELAY_ANSWER'));
+    const isKnown =
+      cause instanceof ProtocolError || (cause instanceof RelayClientError && (cause.code === 'E_BLOB_MISSING' || cause.code === 'E_RELAY_ANSWER'));
     if (!isKnown) throw cause; // the relay is away
     throw new Keyless(cause.code === 'E_REVOKED' ? 'E_REVOKED' : 'E_MK_EPOCH', 'no wrap of the new metadata key', { cause });
   }
@@ -104,7 +106,17 @@ async function explain(deps: JudgeDeps, before: OrgState | undefined, error: Pro
     await verifyNoFork(deps, bytes);
     return { kind: 'none' };
   }
+  // A key that lies in a file does not stop everybody by pointing at another history: that takes a person.
+  if ((error.code === 'E_CHAIN' || error.code === 'E_CHAIN_GAP') && before !== undefined && !isByPerson(before, bytes)) return { kind: 'none' };
   throw error;
+}
+
+// The verifier has checked what the signature keys that the log knows have signed, and nothing else of the entry.
+function isByPerson({ keys }: OrgState, bytes: Uint8Array): boolean {
+  return parseEnvelope('entry', bytes, limits.entryBytes).signatures.some(({ keyId }) => {
+    const holder = keys.get(keyId);
+    return holder?.kind === 'device' && holder.use === 'sig';
+  });
 }
 
 /** Throws ForkError where `bytes` is a valid entry in a place that this log has filled with another; a copy, or something that was never valid, is no fork. */

@@ -12,10 +12,21 @@ import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
 import { type JudgeDeps, beginsEpoch, entryIn, haltingCodes, judgeRecord, verifyEpoch, verifyNoFork, walkKeysBack } from './judge.ts';
 
-export interface StoredEntry { readonly seq: number; readonly eh: Hash; readonly bytes: Uint8Array }
+export interface StoredEntry {
+  readonly seq: number;
+  readonly eh: Hash;
+  readonly bytes: Uint8Array;
+}
 /** Position of the last entry in the relay's stream, which also counts records that are no entries. */
-export interface StreamCursor { readonly seq: number; readonly eh: Hash }
-export interface StoredLog { readonly entries: readonly StoredEntry[]; readonly cursor: StreamCursor; readonly keys: MetaKeys }
+export interface StreamCursor {
+  readonly seq: number;
+  readonly eh: Hash;
+}
+export interface StoredLog {
+  readonly entries: readonly StoredEntry[];
+  readonly cursor: StreamCursor;
+  readonly keys: MetaKeys;
+}
 export interface LogStore {
   load(): Promise<StoredLog | undefined>;
   /** Durable when it resolves; all of it or nothing. */
@@ -34,7 +45,11 @@ export interface OrgLogDeps {
   readonly isHolder?: (state: OrgState) => boolean;
 }
 /** With the entry that begins a new epoch of the metadata key. */
-export interface Rotation { readonly epoch: number; readonly mk: Uint8Array; readonly opens: NewEpoch }
+export interface Rotation {
+  readonly epoch: number;
+  readonly mk: Uint8Array;
+  readonly opens: NewEpoch;
+}
 export interface OrgLog {
   /** Undefined before the first sync of a fresh client. */
   readonly state: OrgState | undefined;
@@ -66,6 +81,8 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   // Verified, not yet stored.
   let fresh: StoredEntry[] = [];
   let again = false;
+  // Whether the last sync came to the end.
+  let isThrough = true;
   let keys: MetaKeys = new Map(stored?.keys);
   let halted: ProtocolError | undefined;
   let leftOut: ProtocolError | undefined;
@@ -119,8 +136,9 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   }
 
   async function fetchNew(isRetry: boolean): Promise<void> {
-    if (again) tail = cursor; // something could not be opened the last time
-    again = false;
+    // Something could not be opened the last time. Only once all has been read: else records without end would be read from the start for ever.
+    if (again && isThrough) [tail, again] = [cursor, false];
+    isThrough = false;
     let target = 0;
     let garbage = 0;
     let early = false;
@@ -141,6 +159,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       }
       check(garbage <= limits.garbageRecords, 'E_RELAY_GARBAGE', 'the relay holds too much that is no entry');
     }
+    isThrough = true;
   }
 
   async function verifyPage(page: StreamPage, first: boolean): Promise<readonly StreamRecord[]> {
@@ -148,7 +167,11 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     const [known] = page.records;
     if (tail.seq >= 0 && known?.eh !== tail.eh) await explainOther(known);
     const records = tail.seq < 0 ? page.records : page.records.slice(1);
-    check(records.every((record, index) => record.stream === place.stream && record.seq === tail.seq + 1 + index), 'E_CHAIN_GAP', 'the relay left out records');
+    check(
+      records.every((record, index) => record.stream === place.stream && record.seq === tail.seq + 1 + index),
+      'E_CHAIN_GAP',
+      'the relay left out records',
+    );
     if (records.length === 0 && page.head.seq > tail.seq) throw new RelayClientError('E_RELAY_ANSWER', 'the relay names records that it does not give');
     if (first && state === undefined && Math.min(...keys.keys()) > 0) keys = await walkKeysBack(deps.org, keys, await firstsOfEpochs(page));
     return records;
@@ -205,7 +228,13 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     return { none, wait };
   }
 
-  async function commit(next: OrgState | undefined, accepted: readonly StoredEntry[], at: StreamCursor, parsed: readonly Entry[], learned: MetaKeys): Promise<void> {
+  async function commit(
+    next: OrgState | undefined,
+    accepted: readonly StoredEntry[],
+    at: StreamCursor,
+    parsed: readonly Entry[],
+    learned: MetaKeys,
+  ): Promise<void> {
     await deps.store.persist(accepted, at, learned);
     entries.push(...accepted);
     fresh = [];

@@ -1,6 +1,6 @@
 // What each verified entry does to the state: who may sign it, what its body must satisfy, what must hold afterwards (spec/05-org-log.md §rules).
 import { ProtocolError, check } from '../errors.ts';
-import type { Hash, KeyId, OrgId } from '../hash.ts';
+import type { DeviceId, Hash, KeyId, MachineId, OrgId } from '../hash.ts';
 import { keyIdOf } from '../keys.ts';
 import { limits } from '../limits.ts';
 import { verifyPattern, verifyReachable, widens } from '../policy.ts';
@@ -28,7 +28,16 @@ export function applyEntry(state: OrgState | undefined, { entry, eh }: VerifiedE
 
 function applyBody(state: OrgState, entry: Entry, eh: Hash): OrgState {
   const context: Context = { signers: entry.signers, ts: entry.ts, eh };
-  check(!state.frozen || entry.type.startsWith('org.') || entry.type.endsWith('.revoke') || entry.type === 'member.remove' || entry.type === 'meta.rotate' || entry.type === 'checkpoint', 'E_FROZEN', 'the organisation is frozen');
+  check(
+    !state.frozen ||
+      entry.type.startsWith('org.') ||
+      entry.type.endsWith('.revoke') ||
+      entry.type === 'member.remove' ||
+      entry.type === 'meta.rotate' ||
+      entry.type === 'checkpoint',
+    'E_FROZEN',
+    'the organisation is frozen',
+  );
   const apply = rules[entry.type] as (state: OrgState, body: Entry['body'], context: Context) => OrgState; // the rule of that very type
   return apply(state, entry.body, context);
 }
@@ -69,7 +78,11 @@ const rules: Rules = {
   'token.issue': (state, body, context) => {
     requireAdmins(state, context, body.autoAdmit ? adminThreshold(state) : 1);
     check(!state.tokens.has(body.token), 'E_ID_REUSED', 'token id used before');
-    check(body.expiresAt > context.ts && body.expiresAt - context.ts <= (body.autoAdmit ? 3_600_000 : limits.tokenLifeMs), 'E_TOKEN_EXPIRED', 'a token lives at most 24 hours, 1 hour where it admits by itself');
+    check(
+      body.expiresAt > context.ts && body.expiresAt - context.ts <= (body.autoAdmit ? 3_600_000 : limits.tokenLifeMs),
+      'E_TOKEN_EXPIRED',
+      'a token lives at most 24 hours, 1 hour where it admits by itself',
+    );
     check(!body.autoAdmit || body.groups.length === 1, 'E_TOKEN_SCOPE', 'a token that admits by itself is for one group');
     return claimKey({ ...state, tokens: state.tokens.set(body.token, body) }, body.tokenKey, { kind: 'token', id: body.token }, 'sig');
   },
@@ -78,13 +91,23 @@ const rules: Rules = {
     check(token !== undefined, 'E_UNKNOWN_ID', 'no such token');
     check(token.usedBy === undefined, 'E_TOKEN_USED', 'the token was used before');
     check(context.ts <= token.expiresAt, 'E_TOKEN_EXPIRED', 'the token has expired');
-    check(context.signers.length === 2 && context.signers.some(({ kind, id }) => kind === 'token' && id === body.token) && context.signers.some(({ kind, id }) => kind === 'machine' && id === body.machine), 'E_TOKEN_SCOPE', 'signed by token and machine, nobody else');
-    check(!state.machines.has(body.machine), 'E_ID_REUSED', 'machine id used before');
+    check(
+      context.signers.length === 2 &&
+        context.signers.some(({ kind, id }) => kind === 'token' && id === body.token) &&
+        context.signers.some(({ kind, id }) => kind === 'machine' && id === body.machine),
+      'E_TOKEN_SCOPE',
+      'signed by token and machine, nobody else',
+    );
+    check(isNewId(state, body.machine), 'E_ID_REUSED', 'machine id used before');
     check(state.machines.size < limits.machines, 'E_LIMIT', `more than ${limits.machines} machines`);
     verifyName(body.name);
     const keyIds = { sig: keyIdOf('ES256', body.sigKey), kem: keyIdOf('X-Wing', body.kemKey) };
     const machine = { ...body, keyIds, status: token.autoAdmit ? ('active' as const) : ('enrolled' as const), groups: token.autoAdmit ? token.groups : [] };
-    const enrolled = { ...state, tokens: state.tokens.set(token.token, { ...token, usedBy: body.machine }), machines: state.machines.set(body.machine, machine) };
+    const enrolled = {
+      ...state,
+      tokens: state.tokens.set(token.token, { ...token, usedBy: body.machine }),
+      machines: state.machines.set(body.machine, machine),
+    };
     const holder = { kind: 'machine', id: body.machine } as const;
     return claimKemKey(claimKey(enrolled, body.sigKey, holder, 'sig'), body.kemKey, holder);
   },
@@ -93,7 +116,15 @@ const rules: Rules = {
     const machine = state.machines.get(body.machine);
     check(machine?.status === 'enrolled', 'E_UNKNOWN_ID', 'no machine waits with this id');
     check(body.owner === undefined || isActiveMember(state, body.owner), 'E_UNKNOWN_ID', 'no such member');
-    return { ...state, machines: state.machines.set(body.machine, { ...machine, status: 'active', groups: body.groups, ...(body.owner === undefined ? {} : { owner: body.owner }) }) };
+    return {
+      ...state,
+      machines: state.machines.set(body.machine, {
+        ...machine,
+        status: 'active',
+        groups: body.groups,
+        ...(body.owner === undefined ? {} : { owner: body.owner }),
+      }),
+    };
   },
   'machine.revoke': (state, body, context) => {
     requireAdmins(state, context, 1);
@@ -140,7 +171,11 @@ const rules: Rules = {
     throw new ProtocolError('E_TYPE_UNKNOWN', 'recovery is not enabled in this version');
   },
   checkpoint: (state, body, context) => {
-    check(context.signers.every((signer) => signer.kind === 'device'), 'E_ROLE', 'a checkpoint is a device’s');
+    check(
+      context.signers.every((signer) => signer.kind === 'device'),
+      'E_ROLE',
+      'a checkpoint is a device’s',
+    );
     check(body.stateHash === stateHash(state), 'E_CHECKPOINT_STATE', 'restates another state than this log gives');
     return state;
   },
@@ -154,7 +189,17 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
   verifyName(body.founder.name);
   const org: OrgId = orgIdOf(eh);
   const base: OrgState = {
-    ...emptyMaps(), org, name: body.name, head: { seq: 0, eh }, ts: entry.ts, tAdmin: body.tAdmin, origins: body.origins, rpIds: body.rpIds, frozen: false, mkEpoch: 0, mkCommitment: body.mkCommitment,
+    ...emptyMaps(),
+    org,
+    name: body.name,
+    head: { seq: 0, eh },
+    ts: entry.ts,
+    tAdmin: body.tAdmin,
+    origins: body.origins,
+    rpIds: body.rpIds,
+    frozen: false,
+    mkEpoch: 0,
+    mkCommitment: body.mkCommitment,
   };
   const { member, name, roles } = body.founder;
   const withDevice = addDevice({ ...base, members: base.members.set(member, { id: member, name, roles, removed: false }) }, body.device);
@@ -163,17 +208,27 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
 }
 
 function addDevice(state: OrgState, body: DeviceAdd): OrgState {
-  check(!state.devices.has(body.device), 'E_ID_REUSED', 'device id used before');
+  check(isNewId(state, body.device), 'E_ID_REUSED', 'device id used before');
   check(state.devices.size < limits.devices, 'E_LIMIT', `more than ${limits.devices} devices`);
   check(state.rpIds.includes(body.passkey.rpId), 'E_WEBAUTHN', 'a passkey of another relying party');
   verifyName(body.name);
-  const keyIds: Device['keyIds'] = { sig: keyIdOf('ES256', body.sigKey), presence: keyIdOf('ES256', body.presenceKey), inbox: keyIdOf('X-Wing', body.inboxKey), custody: keyIdOf('X-Wing', body.custodyKey) };
+  const keyIds: Device['keyIds'] = {
+    sig: keyIdOf('ES256', body.sigKey),
+    presence: keyIdOf('ES256', body.presenceKey),
+    inbox: keyIdOf('X-Wing', body.inboxKey),
+    custody: keyIdOf('X-Wing', body.custodyKey),
+  };
   const holder = { kind: 'device', id: body.device } as const;
   let next: OrgState = { ...state, devices: state.devices.set(body.device, { ...body, keyIds, revoked: false }) };
   next = claimKey(next, body.sigKey, holder, 'sig');
   next = claimKey(next, body.presenceKey, holder, 'presence');
   next = claimKey(next, body.passkey.publicKey, holder, 'passkey');
   return claimKemKey(claimKemKey(next, body.inboxKey, holder), body.custodyKey, holder);
+}
+
+// Devices and machines choose their own ids, and wraps name both alike: none may take another's, nor the kit's.
+function isNewId(state: OrgState, id: string): boolean {
+  return id !== recoveryRecipient && !state.devices.has(id as DeviceId) && !state.machines.has(id as MachineId); // looked up as either
 }
 
 function setPolicy(state: OrgState, body: Policy, eh: Hash): OrgState {

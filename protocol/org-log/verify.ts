@@ -71,12 +71,17 @@ function voiceOf(state: OrgState, keyId: KeyId): Voice | undefined {
   if (holder.kind === 'recovery' && state.recovery) return { signer: holder, publicKey: state.recovery.sigKey };
   const token = state.tokens.get(holder.id as TokenId);
   check(token !== undefined, 'E_UNKNOWN_ID', 'signed by an unknown token');
+  check(token.usedBy === undefined, 'E_TOKEN_USED', 'the token was used before');
   return { signer: holder, publicKey: token.tokenKey };
 }
 
 async function verifyVoice(voice: Voice, envelope: Envelope, signature: EnvelopeSignature, eh: Hash, origins: readonly string[]): Promise<void> {
   await verifySignature(voice.publicKey, preAuthEncode(envelope.payloadType, envelope.payload), signature.signature);
-  check((signature.assertion !== undefined) === (voice.passkey !== undefined), 'E_WEBAUTHN', 'user verification is missing, or made by something that is no person');
+  check(
+    (signature.assertion !== undefined) === (voice.passkey !== undefined),
+    'E_WEBAUTHN',
+    'user verification is missing, or made by something that is no person',
+  );
   if (voice.passkey && signature.assertion) await verifyAssertion(signature.assertion, eh, voice.passkey, origins);
 }
 
@@ -147,7 +152,11 @@ async function verifyAdmittedKeys(entry: Entry): Promise<void> {
 }
 
 /** Where a peer says its log stands, against `history` of my own (eh at seq). Throws E_FORK; answers how it relates. */
-export function compareHead(history: (seq: number) => Hash | undefined, mine: { readonly seq: number }, theirs: { readonly seq: number; readonly eh: Hash }): 'same-or-behind' | 'ahead' {
+export function compareHead(
+  history: (seq: number) => Hash | undefined,
+  mine: { readonly seq: number },
+  theirs: { readonly seq: number; readonly eh: Hash },
+): 'same-or-behind' | 'ahead' {
   if (theirs.seq > mine.seq) return 'ahead';
   if (history(theirs.seq) !== theirs.eh) throw new ProtocolError('E_FORK', 'a signed head that is not in this log: somebody was shown another history');
   return 'same-or-behind';
