@@ -43,7 +43,7 @@ function keysOf(texts: ReadonlyMap<string, string>, reference: string): Keys {
   );
 }
 
-function fromFields(texts: ReadonlyMap<string, string>): object {
+function fromFields(texts: ReadonlyMap<string, string>): Readonly<Record<string, string>> {
   const names = {
     AccessKeyId: 'access_key_id',
     SecretAccessKey: 'secret_access_key',
@@ -51,8 +51,12 @@ function fromFields(texts: ReadonlyMap<string, string>): object {
     Expiration: 'expiration',
     AccountId: 'account_id',
   };
-  const found = Object.entries(names).map(([key, field]) => [key, texts.get(field) ?? texts.get(`aws_${field}`) ?? texts.get(key)]);
-  return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+  const found: Record<string, string> = {};
+  for (const [key, field] of Object.entries(names)) {
+    const value = texts.get(field) ?? texts.get(`aws_${field}`) ?? texts.get(key);
+    if (value !== undefined) found[key] = value;
+  }
+  return found;
 }
 
 function parseJson(text: string): unknown {

@@ -5,19 +5,9 @@ import type { Entry, Kind, Mapping } from './mapping.ts';
 
 /** What a person wrote, as it is kept and compared. Throws usage. */
 export function normalise(kind: Kind, text: string): string {
-  switch (kind) {
-    case 'git':
-    case 'cargo':
-      return kind === 'cargo' && !text.includes('://') ? text : urlOf(text);
-    case 'docker':
-      return registryOf(text);
-    case 'keyring':
-      return text.includes('://') ? urlOf(text) : text.toLowerCase();
-    case 'terraform':
-      return text.toLowerCase();
-    default:
-      return text;
-  }
+  if (kind === 'git' || (kind === 'cargo' && text.includes('://')) || (kind === 'keyring' && text.includes('://'))) return urlOf(text);
+  if (kind === 'docker') return registryOf(text);
+  return kind === 'keyring' || kind === 'terraform' ? text.toLowerCase() : text;
 }
 
 /** The entry with exactly this word. */

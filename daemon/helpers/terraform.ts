@@ -10,26 +10,18 @@ export const helper: Helper = {
     const [operation, host = ''] = call.words.slice(-2); // arguments of the configuration come first
     if (host === '' || host.startsWith('-')) throw usage('terraform gives get, store or forget, and a host');
     const entry = findExact(await call.mapping(), 'terraform', normalise('terraform', host));
-    switch (operation) {
-      case 'get': {
-        requirePipe(call.world);
-        if (entry === undefined) {
-          call.world.write(1, '{}\n'); // terraform goes on without a token
-          return 0;
-        }
-        const { password } = loginOf(await askFor(call, entry, `terraform: ${host}`), entry);
-        call.world.write(1, `${JSON.stringify({ token: password })}\n`);
-        return 0;
-      }
-      case 'forget':
-        if (entry !== undefined) await endLeasesOf(call, entry, `terraform logout ${host}`);
-        return 0;
-      case 'store':
-        throw new StillvaultError('usage', 'nothing was stored: a secret comes in through a person', {
-          next: 'stillvault put <path>; stillvault helper map terraform <host> <path>',
-        });
-      default:
-        throw usage('terraform knows get, store and forget');
+    if (operation === 'get') {
+      requirePipe(call.world);
+      const password = entry && loginOf(await askFor(call, entry, `terraform: ${host}`), entry).password;
+      call.world.write(1, `${JSON.stringify(password === undefined ? {} : { token: password })}\n`); // {}: terraform goes on without a token
+      return 0;
     }
+    if (operation === 'store')
+      throw new StillvaultError('usage', 'nothing was stored: a secret comes in through a person', {
+        next: 'stillvault put <path>; stillvault helper map terraform <host> <path>',
+      });
+    if (operation !== 'forget') throw usage('terraform knows get, store and forget');
+    if (entry !== undefined) await endLeasesOf(call, entry, `terraform logout ${host}`);
+    return 0;
   },
 };

@@ -21,21 +21,16 @@ export function parsePrivateKey(bytes: Uint8Array): PrivateKey {
 
 /** The signature as the agent answers it. `flags` of the request choose RSA's hash: SHA-1 is refused. */
 export function signWith({ key }: PrivateKey, data: Uint8Array, flags: number): Uint8Array {
-  switch (key.asymmetricKeyType) {
-    case 'ed25519':
-      return concat(string('ssh-ed25519'), string(sign(null, data, key)));
-    case 'ec': {
-      const both = sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
-      return concat(string('ecdsa-sha2-nistp256'), string(concat(mpint(both.subarray(0, 32)), mpint(both.subarray(32)))));
-    }
-    case 'rsa': {
-      const [name, hash] = (flags & 4) !== 0 ? ['rsa-sha2-512', 'sha512'] : (flags & 2) !== 0 ? ['rsa-sha2-256', 'sha256'] : [];
-      if (name === undefined || hash === undefined) throw new SshError('unsupported', 'RSA with SHA-1 is refused');
-      return concat(string(name), string(sign(hash, data, key)));
-    }
-    default:
-      throw new SshError('unsupported', 'the agent signs with ed25519, ecdsa-sha2-nistp256 and RSA keys');
+  const { asymmetricKeyType: type } = key;
+  if (type === 'ed25519') return concat(string('ssh-ed25519'), string(sign(null, data, key)));
+  if (type === 'ec') {
+    const both = sign('sha256', data, { key, dsaEncoding: 'ieee-p1363' });
+    return concat(string('ecdsa-sha2-nistp256'), string(concat(mpint(both.subarray(0, 32)), mpint(both.subarray(32)))));
   }
+  if (type !== 'rsa') throw new SshError('unsupported', 'the agent signs with ed25519, ecdsa-sha2-nistp256 and RSA keys');
+  const [name, hash] = (flags & 4) !== 0 ? ['rsa-sha2-512', 'sha512'] : (flags & 2) !== 0 ? ['rsa-sha2-256', 'sha256'] : [];
+  if (name === undefined || hash === undefined) throw new SshError('unsupported', 'RSA with SHA-1 is refused');
+  return concat(string(name), string(sign(hash, data, key)));
 }
 
 function parsePem(bytes: Uint8Array): KeyObject {

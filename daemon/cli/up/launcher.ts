@@ -6,22 +6,27 @@ import { dirname, join } from 'node:path';
 export function writeLauncher(data: string, socketPath: string): string {
   const folder = `${data}/bin`;
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  // Run from its sources, the runtime would obey settings in the folder that a verb happens to run in; the executable is built not to.
-  // A tsconfig.json there, or above, could even put another file in the place of Bun.main.
-  const ours = ['--config=/dev/null', '--env-file=/dev/null', `--tsconfig-override=${join(dirname(Bun.main), '../tsconfig.json')}`];
-  const program = Bun.main.startsWith('/$bunfs') ? [process.execPath] : [process.execPath, ...ours, Bun.main];
   const text = `#!/bin/sh
 # Written by stillvault up at each start.
 [ -n "\${STILLVAULT_SOCKET:-}" ] || STILLVAULT_SOCKET=${quoted(socketPath)}
 [ -n "\${STILLVAULT_HOME:-}" ] || STILLVAULT_HOME=${quoted(data)}
 export STILLVAULT_SOCKET STILLVAULT_HOME
-exec ${program.map(quoted).join(' ')} "$@"
+exec ${ownProgram()} "$@"
 `;
   writeFileSync(`${folder}/stillvault.new`, text, { mode: 0o700 });
   renameSync(`${folder}/stillvault.new`, `${folder}/stillvault`);
   return folder;
 }
 
-function quoted(text: string): string {
+/** This very program as words of a shell. */
+export function ownProgram(): string {
+  // Run from its sources, the runtime would obey settings in the folder that a verb happens to run in; the executable is built not to.
+  // A tsconfig.json there, or above, could even put another file in the place of Bun.main.
+  const ours = ['--config=/dev/null', '--env-file=/dev/null', `--tsconfig-override=${join(dirname(Bun.main), '../tsconfig.json')}`];
+  const program = Bun.main.startsWith('/$bunfs') ? [process.execPath] : [process.execPath, ...ours, Bun.main];
+  return program.map(quoted).join(' ');
+}
+
+export function quoted(text: string): string {
   return `'${text.replaceAll("'", "'\\''")}'`;
 }
