@@ -4,7 +4,7 @@ export const bounds = {
   /** A call waits no longer for people: hosts cut calls off at 60 s. */
   waitMs: 45_000,
   /** stillvault_request waits only until people were asked; a slow relay is no reason to block. */
-  announceMs: 5_000,
+  announceS: 5,
   /** A host that shows progress keeps the call alive. */
   progressMs: 5_000,
   /** Asked for again by the model after this long. */
@@ -32,5 +32,5 @@ export const bounds = {
   /** How long a file with values stays; where the policy grants leases, no longer than those. */
   fileS: { usual: 300, max: 3_600 },
   /** Secrets in one list: a longer one is cut and says so. */
-  listed: 200,
+  listed: 100,
 } as const;

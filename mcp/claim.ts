@@ -28,14 +28,8 @@ function oneLine(text: string): string {
 }
 
 function shortened(text: string, max: number): string {
-  const characters = [...text];
   if (text.length <= max) return text;
   const half = (max - 1) / 2;
-  const kept = `${characters.slice(0, Math.ceil(half)).join('')}…${characters.slice(-Math.floor(half)).join('')}`;
-  return kept.length <= max
-    ? kept.trim()
-    : kept
-        .replace(/[\ud800-\udfff]/g, '·')
-        .slice(0, max)
-        .trim();
+  const kept = `${text.slice(0, Math.ceil(half))}…${text.slice(-Math.floor(half))}`;
+  return kept.toWellFormed().replaceAll('\ufffd', '·').trim(); // a character may have been cut in two
 }

@@ -1,7 +1,7 @@
 // The requests of one session, and everything that must not appear in its answers (spec/13-mcp.md §requests, §masking).
 import { createHash, randomBytes } from 'node:crypto';
 import type { ReleaseAsk } from '../protocol/local-api.ts';
-import { type Client, parseReference } from '../sdk/client.ts';
+import type { Client, parseReference } from '../sdk/client.ts';
 import { StillvaultError } from '../sdk/errors.ts';
 import { type Mask, createMask } from '../sdk/mask.ts';
 import { bounds } from './bounds.ts';

@@ -60,8 +60,8 @@ async function readMasked(response: IncomingMessage, mask: Mask): Promise<{ read
   const parts: Uint8Array[] = [];
   let size = 0;
   let cut = false;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    // cast: without an encoding, a response is bytes
+  const chunks: AsyncIterable<Buffer> = response; // without an encoding, a response is bytes
+  for await (const chunk of chunks) {
     const part = Buffer.from(stream.push(chunk));
     parts.push(part);
     size += part.length;

@@ -64,10 +64,11 @@ export async function runProgram({ desk, onEnd }: Session, { program, argv, cwd,
   child.stderr?.on('data', (chunk: Buffer) => stderr.push(chunk));
   child.stdin?.on('error', () => undefined); // it does not read its input: its own affair
   child.stdin?.end(input);
+  const drained = new Promise<void>((resolveClose) => child.once('close', () => resolveClose()));
   try {
     const [code, endedBy] = await exitOf(child);
     killGroup(child, 'SIGKILL'); // what it left running holds the values, and the pipes
-    await closed(child);
+    await allRead(child, drained);
     return { exitCode: code ?? undefined, signal: endedBy ?? undefined, timedOut, stdout: stdout.end(), stderr: stderr.end() };
   } finally {
     clearTimeout(timer);
@@ -85,8 +86,7 @@ function exitOf(child: ChildProcess): Promise<[number | null, NodeJS.Signals | n
 }
 
 /** All that it wrote was read; a process that left the group could hold the pipe for ever. */
-async function closed(child: ChildProcess): Promise<void> {
-  const drained = new Promise<void>((resolveClose) => child.once('close', () => resolveClose()));
+async function allRead(child: ChildProcess, drained: Promise<void>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const enough = new Promise<void>((resolveClose) => (timer = setTimeout(resolveClose, bounds.killMs)));
   await Promise.race([drained, enough]);

@@ -68,24 +68,24 @@ export async function valuesFor(session: Session, call: Call, act: Act): Promise
   return detour === undefined ? { values: ticket.take() } : { detour };
 }
 
-/** Undefined when it is decided. A cancelled call withdraws its request. */
-export async function awaitPeople(session: Session, call: Call, ticket: Ticket, waitS: number | undefined): Promise<Detour | undefined> {
+/** Undefined when it is decided, or with `announced`, when people were asked. A cancelled call withdraws its request. */
+export async function awaitPeople(
+  session: Session,
+  call: Call,
+  ticket: Ticket,
+  waitS: number | undefined,
+  until: 'announced' | 'settled' = 'settled',
+): Promise<Detour | undefined> {
   const { waitMs = bounds.waitMs } = session;
   const left = AbortSignal.timeout(Math.min(waitMs, waitS === undefined ? waitMs : waitS * 1_000));
-  return withProgress(
-    session,
-    call,
-    () => waitingWords(ticket),
-    async () => {
-      await raceWith(call, left, ticket, ticket.announced);
-      if (ticket.state.kind === 'waiting') {
-        const link = await call.sendLink(ticket);
-        if (link !== undefined) return link;
-      }
-      await raceWith(call, left, ticket, ticket.settled);
-      return ticket.state.kind === 'asking' || ticket.state.kind === 'waiting' ? pending(ticket) : undefined;
-    },
-  );
+  const wait = async (): Promise<Detour | undefined> => {
+    await raceWith(call, left, ticket, ticket.announced);
+    const link = await call.sendLink(ticket);
+    if (link !== undefined || until === 'announced') return link;
+    await raceWith(call, left, ticket, ticket.settled);
+    return ticket.state.kind === 'asking' || ticket.state.kind === 'waiting' ? pending(ticket) : undefined;
+  };
+  return withProgress(session, call, () => waitingWords(ticket), wait);
 }
 
 async function raceWith(call: Call, left: AbortSignal, ticket: Ticket, event: Promise<void>): Promise<void> {

@@ -84,8 +84,8 @@ export const httpTool: Registrar = defineTool({
 /** Where it goes, before any value is in it. Throws usage. */
 function targetOf({ parts }: Template): URL {
   const text = parts.map((part) => (typeof part === 'string' ? part : 'x')).join('');
-  const fixed = typeof parts[0] === 'string' ? /^https?:\/\/[^/?#\\]+(?=[/?#]|$)/i.exec(parts[0]) : null;
-  const isWhole = fixed !== null && (parts.length === 1 || fixed[0].length < String(parts[0]).length);
+  const [first] = parts;
+  const isWhole = typeof first === 'string' && (parts.length === 1 || /^https?:\/\/[^/?#\\]+[/?#]/i.test(first));
   if (!isWhole || !URL.canParse(text)) throw new StillvaultError('usage', 'write the whole host in the url; references only in path and query');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '') throw new StillvaultError('usage', 'no user or password in the url: use the authorization header');

@@ -21,11 +21,7 @@ export const requestTool: Registrar = defineTool({
   annotations: { readOnlyHint: false, destructiveHint: false, openWorldHint: true },
   async run({ refs, reason: why, ttl_s: leaseS }, call, session) {
     const ticket = session.desk.file({ items: refs.map(parseReference), requestId: call.requestId, reason: claimOf(why), agent: call.agent, leaseS });
-    const waiting = { ...session, waitMs: Math.min(session.waitMs ?? bounds.waitMs, bounds.announceMs) };
-    if (call.requestId === undefined)
-      await Promise.race([ticket.announced, awaitPeople(waiting, { ...call, sendLink: async () => undefined }, ticket, undefined)]);
-    const link = await call.sendLink(ticket);
-    return link ?? stateOf(ticket);
+    return (await awaitPeople(session, call, ticket, bounds.announceS, 'announced')) ?? stateOf(ticket);
   },
 });
 
