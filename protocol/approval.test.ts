@@ -26,7 +26,8 @@ const world = await org();
 const [ada, ben, laptop] = [world.device('ada'), world.device('ben'), world.machine('laptop')];
 const lease = { ttlS: 600, uses: 10, scope: 'process' } as const;
 const request = await ask(world, laptop, ['prod/db'], { lease });
-const judge = async (how: DoctoredAnswer = {}, decision: Answer['decision'] = 'approve', device = ada): Promise<string> => codeOf(receive(world, request, await answer(world, device, request, decision, how)));
+const judge = async (how: DoctoredAnswer = {}, decision: Answer['decision'] = 'approve', device = ada): Promise<string> =>
+  codeOf(receive(world, request, await answer(world, device, request, decision, how)));
 
 describe('an honest answer', () => {
   test('approve: with a share that opens the value', async () => {
@@ -54,7 +55,12 @@ describe('an honest answer', () => {
   });
   test('an answer with sixteen secrets fits in one mail', async () => {
     const item = found(request.request.items[0], 'item');
-    const many = await ask(world, laptop, Array.from({ length: limits.itemsPerRequest }, () => 'prod/db'), { lease, changes: { items: Array.from({ length: limits.itemsPerRequest }, () => item) } });
+    const many = await ask(
+      world,
+      laptop,
+      Array.from({ length: limits.itemsPerRequest }, () => 'prod/db'),
+      { lease, changes: { items: Array.from({ length: limits.itemsPerRequest }, () => item) } },
+    );
     const sealed = await answer(world, ada, many, 'approve');
     expect(sealed.length).toBeLessThanOrEqual(limits.mailBytes);
     expect((await receive(world, many, sealed)).shares.length).toBe(16);
@@ -68,7 +74,11 @@ describe('INV-ANS-BIND rows 3, 5: an answer is for one request', () => {
   });
   test('row 5: signed for one request, sealed again for another', async () => {
     const other = await ask(world, laptop, ['prod/db'], { lease });
-    expect(await codeOf(receive(world, other, await answer(world, ada, { ...request, request: { ...other.request, requestId: request.request.requestId } }, 'approve')))).toBe('E_BIND');
+    expect(
+      await codeOf(
+        receive(world, other, await answer(world, ada, { ...request, request: { ...other.request, requestId: request.request.requestId } }, 'approve')),
+      ),
+    ).toBe('E_BIND');
     const inner = await plain(request, await answer(world, ada, request, 'approve'));
     expect(await codeOf(receive(world, other, await sealTo(other.request.epk, 'apr', world.state.org, [other.rh], inner)))).toBe('E_BIND');
   });
@@ -76,21 +86,30 @@ describe('INV-ANS-BIND rows 3, 5: an answer is for one request', () => {
     const other = await ask(world, laptop, ['prod/db'], { lease });
     const inner = await plain(request, await answer(world, ada, request, 'approve'));
     const pending = { ...other.pending, consumed: (id: string) => id === request.request.requestId };
-    expect(await codeOf(verifyAnswer(world.state, world.history, pending, await sealTo(other.request.epk, 'apr', world.state.org, [other.rh], inner), world.clock.now()))).toBe('E_REPLAY');
+    expect(
+      await codeOf(
+        verifyAnswer(world.state, world.history, pending, await sealTo(other.request.epk, 'apr', world.state.org, [other.rh], inner), world.clock.now()),
+      ),
+    ).toBe('E_REPLAY');
   });
   test('the same hash under another id', async () => expect(await judge({ changes: { requestId: 'ab'.repeat(16) as Answer['requestId'] } })).toBe('E_BIND'));
   test('shares for other secrets, too many, too few, out of order', async () => {
     const two = await ask(world, laptop, ['prod/db', 'prod/other'], { lease });
     const honest = await receiveRaw(two, await answer(world, ada, two, 'approve'));
     const items = honest.items;
-    for (const wrong of [items.toReversed(), items.slice(1), [...items, ...items], []]) expect(await codeOf(receive(world, two, await answer(world, ada, two, 'approve', { changes: { items: wrong } })))).toBe('E_BIND');
+    for (const wrong of [items.toReversed(), items.slice(1), [...items, ...items], []])
+      expect(await codeOf(receive(world, two, await answer(world, ada, two, 'approve', { changes: { items: wrong } })))).toBe('E_BIND');
   });
   test('a share sealed for another request, device or point', async () => {
     const other = await ask(world, laptop, ['prod/db'], { lease });
     const [item] = request.items;
     const { x, share } = await shareOf(world, ada, found(item, 'item').secret);
     const { putEh } = found(item, 'item').item;
-    expect(await judge({ changes: { items: [{ putEh, x, sealed: await resealShare(request.request, other.rh, { member: ada.member, device: ada.id }, putEh, x, share) }] } })).toBe('E_BIND');
+    expect(
+      await judge({
+        changes: { items: [{ putEh, x, sealed: await resealShare(request.request, other.rh, { member: ada.member, device: ada.id }, putEh, x, share) }] },
+      }),
+    ).toBe('E_BIND');
     const bens = await receiveRaw(request, await answer(world, ben, request, 'approve'));
     expect(await judge({ changes: { items: bens.items } })).toBe('E_BIND');
     const mine = await receiveRaw(request, await answer(world, ada, request, 'approve'));
@@ -148,11 +167,15 @@ describe('INV-ANS-WHO row 31: signed by an active device of an eligible member, 
     );
   });
   test('garbage inside the seal', async () => {
-    const inside = async (bytes: Uint8Array): Promise<string> => codeOf(receive(world, request, await sealTo(request.request.epk, 'apr', world.state.org, [request.rh], bytes)));
+    const inside = async (bytes: Uint8Array): Promise<string> =>
+      codeOf(receive(world, request, await sealTo(request.request.epk, 'apr', world.state.org, [request.rh], bytes)));
     expect(await inside(new Uint8Array(2))).toBe('E_PADDING');
     expect(await inside(pad(new Uint8Array(3)))).toBe('E_CBOR');
     expect(await codeOf(receive(world, request, new Uint8Array(limits.mailBytes + 1)))).toBe('E_LIMIT');
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (raw) => expect(await inside(pad(new Uint8Array(raw)))).toMatch(/^E_/)), { numRuns: 100 });
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (raw) => expect(await inside(pad(new Uint8Array(raw)))).toMatch(/^E_/)),
+      { numRuns: 100 },
+    );
   });
   test('somebody revoked or removed since, somebody who may not approve', async () => {
     const at = await org();
@@ -161,7 +184,18 @@ describe('INV-ANS-WHO row 31: signed by an active device of an eligible member, 
     await at.addMember('eve');
     expect(await codeOf(receive(at, wanted, await answer(at, at.device('eve'), wanted, 'deny')))).toBe('E_NOT_ELIGIBLE');
     await at.approvers('prod/db', 1, ['ada']);
-    expect(await codeOf(receive(at, { ...wanted, pending: { ...wanted.pending, items: wanted.items.map((item) => ({ ...item, policy: found([...at.state.policies.values()][0], 'policy') })) } }, bens))).toBe('E_NOT_ELIGIBLE');
+    expect(
+      await codeOf(
+        receive(
+          at,
+          {
+            ...wanted,
+            pending: { ...wanted.pending, items: wanted.items.map((item) => ({ ...item, policy: found([...at.state.policies.values()][0], 'policy') })) },
+          },
+          bens,
+        ),
+      ),
+    ).toBe('E_NOT_ELIGIBLE');
     await at.append('device.revoke', { device: at.device('ben').id, exposed: [] });
     expect(await codeOf(receive(at, wanted, bens))).toBe('E_REVOKED');
   });
@@ -199,13 +233,27 @@ describe('INV-ANS-UV row 96: user verification over exactly this decision', () =
     const bens = await found(ben.voice.assert, 'passkey')(coreHash(core));
     expect(await codeOf(receive(world, request, await sealAnswer(request.request, core, ada.sig, bens)))).toBe('E_WEBAUTHN');
     const denial = { ...core, decision: 'deny' as const, items: [] };
-    expect(await codeOf(receive(world, request, await sealAnswer(request.request, denial, ada.presence, await found(ada.voice.assert, 'passkey')(coreHash(denial)))))).toBe('E_WEBAUTHN');
+    expect(
+      await codeOf(
+        receive(world, request, await sealAnswer(request.request, denial, ada.presence, await found(ada.voice.assert, 'passkey')(coreHash(denial)))),
+      ),
+    ).toBe('E_WEBAUTHN');
   });
   test('the challenge covers every part of the decision', async () => {
     const { answer: base } = await receive(world, request, await answer(world, ada, request, 'approve'));
     const changes: readonly Partial<Answer>[] = [
-      { org: 'ab'.repeat(32) as OrgId }, { rh: 'ab'.repeat(32) as Hash }, { decision: 'deny' }, { lease: { ...lease, ttlS: 1 } }, { lease: { ...lease, uses: 1 } }, { lease: { ...lease, scope: 'exe' } }, { device: ben.id }, { member: ben.member },
-      { head: { seq: 0, eh: base.head.eh } }, { head: { ...base.head, eh: 'ab'.repeat(32) as Hash } }, { nonce: new Uint8Array(16) }, { card: 'ab'.repeat(32) as Hash },
+      { org: 'ab'.repeat(32) as OrgId },
+      { rh: 'ab'.repeat(32) as Hash },
+      { decision: 'deny' },
+      { lease: { ...lease, ttlS: 1 } },
+      { lease: { ...lease, uses: 1 } },
+      { lease: { ...lease, scope: 'exe' } },
+      { device: ben.id },
+      { member: ben.member },
+      { head: { seq: 0, eh: base.head.eh } },
+      { head: { ...base.head, eh: 'ab'.repeat(32) as Hash } },
+      { nonce: new Uint8Array(16) },
+      { card: 'ab'.repeat(32) as Hash },
     ];
     expect(new Set([base, ...changes.map((change) => ({ ...base, ...change }))].map(coreHash)).size).toBe(changes.length + 1);
   });
@@ -250,7 +298,8 @@ describe('INV-ANS-HEAD rows 10, 11, 89: the device’s log and clock', () => {
 });
 
 describe('INV-ANS-PROOF what stands as proof after the shares are gone', () => {
-  const proofOf = async (decision: Answer['decision']): Promise<Evidence> => (await receive(world, request, await answer(world, ada, request, decision))).evidence;
+  const proofOf = async (decision: Answer['decision']): Promise<Evidence> =>
+    (await receive(world, request, await answer(world, ada, request, decision))).evidence;
   test('an approval and a denial prove themselves from the log alone, also after going through bytes', async () => {
     for (const decision of ['approve', 'deny', 'shown'] as const) {
       const evidence = decode(evidenceCodec, encode(evidenceCodec, await proofOf(decision)), 8_192);
@@ -262,9 +311,17 @@ describe('INV-ANS-PROOF what stands as proof after the shares are gone', () => {
     const { assertion: _1, ...without } = yes;
     const { envelope: _2, ...unsigned } = no;
     const wrong: readonly (readonly [evidence: Evidence, code: string])[] = [
-      [{ ...yes, rh: 'ab'.repeat(32) as Hash }, 'E_BIND'], [{ ...yes, org: 'ab'.repeat(32) as OrgId }, 'E_BIND'], [{ ...yes, member: ben.member }, 'E_BIND'], [{ ...yes, device: ben.id, member: ben.member }, 'E_WEBAUTHN'],
-      [{ ...yes, lease: { ...yes.lease, ttlS: 1 } }, 'E_WEBAUTHN'], [without, 'E_WEBAUTHN'], [{ ...no, decision: 'approve' }, 'E_WEBAUTHN'], [{ ...yes, decision: 'deny' }, 'E_SIGNATURE'],
-      [unsigned, 'E_SIGNATURE'], [{ ...no, decision: 'shown' }, 'E_BIND'], [{ ...no, device: ben.id, member: ben.member }, 'E_SIGNATURE'],
+      [{ ...yes, rh: 'ab'.repeat(32) as Hash }, 'E_BIND'],
+      [{ ...yes, org: 'ab'.repeat(32) as OrgId }, 'E_BIND'],
+      [{ ...yes, member: ben.member }, 'E_BIND'],
+      [{ ...yes, device: ben.id, member: ben.member }, 'E_WEBAUTHN'],
+      [{ ...yes, lease: { ...yes.lease, ttlS: 1 } }, 'E_WEBAUTHN'],
+      [without, 'E_WEBAUTHN'],
+      [{ ...no, decision: 'approve' }, 'E_WEBAUTHN'],
+      [{ ...yes, decision: 'deny' }, 'E_SIGNATURE'],
+      [unsigned, 'E_SIGNATURE'],
+      [{ ...no, decision: 'shown' }, 'E_BIND'],
+      [{ ...no, device: ben.id, member: ben.member }, 'E_SIGNATURE'],
     ];
     for (const [evidence, code] of wrong) expect(await codeOf(verifyEvidence(world.state, request.rh, evidence))).toBe(code);
     expect(await codeOf(verifyEvidence(world.state, 'ab'.repeat(32) as Hash, yes))).toBe('E_BIND');

@@ -2,7 +2,20 @@
 import { type Codec, array, bytes, bytesUpTo, count, decode, encode, int, oneOf, record, time } from './codec.ts';
 import { verifyShare } from './custody.ts';
 import { ProtocolError, check } from './errors.ts';
-import { type DeviceId, type Hash, type MachineId, type MemberId, type OrgId, type RequestId, deviceIdCodec, hash, hashCodec, memberIdCodec, orgIdCodec, requestIdCodec } from './hash.ts';
+import {
+  type DeviceId,
+  type Hash,
+  type MachineId,
+  type MemberId,
+  type OrgId,
+  type RequestId,
+  deviceIdCodec,
+  hash,
+  hashCodec,
+  memberIdCodec,
+  orgIdCodec,
+  requestIdCodec,
+} from './hash.ts';
 import type { Signer } from './keys.ts';
 import { limits } from './limits.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
@@ -16,7 +29,11 @@ import { type Assertion, type Envelope, assertionCodec, parseEnvelope, signEnvel
 import { verifyAssertion } from './webauthn.ts';
 
 export type Decision = 'approve' | 'deny' | 'shown';
-export interface ResealedShare { readonly putEh: Hash; readonly x: number; /** HPKE to epk: the share, never the value. */ readonly sealed: Uint8Array }
+export interface ResealedShare {
+  readonly putEh: Hash;
+  readonly x: number;
+  /** HPKE to epk: the share, never the value. */ readonly sealed: Uint8Array;
+}
 
 /** What the passkey signs: the decision on exactly this request, as this card showed it. */
 export interface Core {
@@ -37,12 +54,31 @@ export interface Answer extends Core {
   /** One per item of the request in its order; empty unless approved. */
   readonly items: readonly ResealedShare[];
 }
-interface Versioned { readonly v: number; readonly suite: number }
+interface Versioned {
+  readonly v: number;
+  readonly suite: number;
+}
 export const decisionCodec: Codec<Decision> = oneOf<Decision>(['approve', 'deny', 'shown']);
-const shareItem: Codec<ResealedShare> = record<ResealedShare>({ putEh: [1, hashCodec], x: [2, int(0, 255)], sealed: [3, bytesUpTo(sealOverheadBytes + 64, sealOverheadBytes)] });
+const shareItem: Codec<ResealedShare> = record<ResealedShare>({
+  putEh: [1, hashCodec],
+  x: [2, int(0, 255)],
+  sealed: [3, bytesUpTo(sealOverheadBytes + 64, sealOverheadBytes)],
+});
 const answerCodec: Codec<Answer & Versioned> = record<Answer & Versioned>({
-  v: [1, count], suite: [2, count], org: [3, orgIdCodec], requestId: [4, requestIdCodec], rh: [5, hashCodec], decision: [6, decisionCodec], lease: [7, leaseTermsCodec], device: [8, deviceIdCodec], member: [9, memberIdCodec],
-  head: [10, headCodec], ts: [11, time], nonce: [12, bytes(16)], card: [13, hashCodec], items: [14, array(shareItem, limits.itemsPerRequest)],
+  v: [1, count],
+  suite: [2, count],
+  org: [3, orgIdCodec],
+  requestId: [4, requestIdCodec],
+  rh: [5, hashCodec],
+  decision: [6, decisionCodec],
+  lease: [7, leaseTermsCodec],
+  device: [8, deviceIdCodec],
+  member: [9, memberIdCodec],
+  head: [10, headCodec],
+  ts: [11, time],
+  nonce: [12, bytes(16)],
+  card: [13, hashCodec],
+  items: [14, array(shareItem, limits.itemsPerRequest)],
 });
 
 /** WebAuthn challenge of an approval. */
@@ -75,13 +111,29 @@ function answerBytes(request: Request): number {
 }
 
 /** What of an answer stands as proof after the shares are gone. */
-export interface Evidence extends Core { readonly assertion?: Assertion; /** Signed envelope of a denial. */ readonly envelope?: Uint8Array }
+export interface Evidence extends Core {
+  readonly assertion?: Assertion;
+  /** Signed envelope of a denial. */ readonly envelope?: Uint8Array;
+}
 export const evidenceCodec: Codec<Evidence> = record<Evidence>({
-  org: [1, orgIdCodec], rh: [2, hashCodec], decision: [3, decisionCodec], lease: [4, leaseTermsCodec], device: [5, deviceIdCodec], member: [6, memberIdCodec], head: [7, headCodec], nonce: [8, bytes(16)], card: [9, hashCodec],
-  assertion: [10, assertionCodec, 'optional'], envelope: [11, bytesUpTo(4_096), 'optional'],
+  org: [1, orgIdCodec],
+  rh: [2, hashCodec],
+  decision: [3, decisionCodec],
+  lease: [4, leaseTermsCodec],
+  device: [5, deviceIdCodec],
+  member: [6, memberIdCodec],
+  head: [7, headCodec],
+  nonce: [8, bytes(16)],
+  card: [9, hashCodec],
+  assertion: [10, assertionCodec, 'optional'],
+  envelope: [11, bytesUpTo(4_096), 'optional'],
 });
 
-export interface CountedShare { readonly member: MemberId; readonly x: number; readonly share: Uint8Array }
+export interface CountedShare {
+  readonly member: MemberId;
+  readonly x: number;
+  readonly share: Uint8Array;
+}
 declare const verified: unique symbol;
 /** Minted by verifyAnswer only. */
 export interface VerifiedAnswer {
@@ -92,16 +144,32 @@ export interface VerifiedAnswer {
   readonly shares: readonly CountedShare[];
 }
 /** The request that is pending in the daemon. */
-export interface PendingRequest { readonly request: Request; readonly rh: Hash; readonly epk: KemKey; readonly items: readonly VerifiedItem[]; /** true where that request was answered and done with before */ readonly consumed: (request: RequestId) => boolean }
+export interface PendingRequest {
+  readonly request: Request;
+  readonly rh: Hash;
+  readonly epk: KemKey;
+  readonly items: readonly VerifiedItem[];
+  /** true where that request was answered and done with before */ readonly consumed: (request: RequestId) => boolean;
+}
 
 /**
  * The daemon's side, in the order of spec/09-release.md §daemon; the caller has checked its own deadline first.
  * Throws E_HEAD_AHEAD where the log must be synced and the answer looked at again.
  */
-export async function verifyAnswer(state: OrgState, history: (seq: number) => Hash | undefined, pending: PendingRequest, sealed: Uint8Array, now: number): Promise<VerifiedAnswer> {
+export async function verifyAnswer(
+  state: OrgState,
+  history: (seq: number) => Hash | undefined,
+  pending: PendingRequest,
+  sealed: Uint8Array,
+  now: number,
+): Promise<VerifiedAnswer> {
   const { envelope, bytes: signed } = await openAnswer(state.org, pending, sealed);
   const holder = state.keys.get(envelope.signatures[0]?.keyId ?? ('' as never)); // '' is no key id: it is looked up and not found
-  check(envelope.signatures.length === 1 && holder?.kind === 'device' && (holder.use === 'sig' || holder.use === 'presence'), 'E_SIGNATURE', 'not signed by a device of this organisation');
+  check(
+    envelope.signatures.length === 1 && holder?.kind === 'device' && (holder.use === 'sig' || holder.use === 'presence'),
+    'E_SIGNATURE',
+    'not signed by a device of this organisation',
+  );
   const device = activeDevice(state, holder.id as DeviceId); // a device holder's id
   check(device !== undefined, 'E_REVOKED', 'signed by a device that is not active');
   await verifyEnvelopeSignature(envelope, 0, holder.use === 'sig' ? device.sigKey : device.presenceKey);
@@ -145,7 +213,11 @@ async function openAnswer(org: OrgId, pending: PendingRequest, sealed: Uint8Arra
 function verifyGranted({ request, items }: PendingRequest, { lease, items: shares }: Answer): void {
   const asked = request.lease;
   const scopes = ['process', 'exe', 'machine'];
-  check(lease.ttlS <= asked.ttlS && lease.uses <= asked.uses && scopes.indexOf(lease.scope) <= scopes.indexOf(asked.scope), 'E_LEASE_BOUNDS', 'more than was asked for');
+  check(
+    lease.ttlS <= asked.ttlS && lease.uses <= asked.uses && scopes.indexOf(lease.scope) <= scopes.indexOf(asked.scope),
+    'E_LEASE_BOUNDS',
+    'more than was asked for',
+  );
   for (const { policy } of items) verifyLease(lease, policy);
   check(shares.length === items.length && shares.every((share, index) => share.putEh === items[index]?.item.putEh), 'E_BIND', 'shares for other secrets');
 }

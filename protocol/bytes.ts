@@ -1,9 +1,12 @@
 // Byte strings: hex, base64url, comparison, wiping. No I/O, no platform types.
 
-const utf8 = new (globalThis as unknown as { TextEncoder: new () => { encode(text: string): Uint8Array } }).TextEncoder(); // cast: protocol compiles without platform types, the global exists in every runtime
-const utf8Strict = new (
-  globalThis as unknown as { TextDecoder: new (label: string, options: { fatal: boolean; ignoreBOM: boolean }) => { decode(bytes: Uint8Array): string } }
-).TextDecoder('utf-8', { fatal: true, ignoreBOM: true }); // cast: as above
+interface Platform {
+  readonly TextEncoder: new () => { encode(text: string): Uint8Array };
+  readonly TextDecoder: new (label: string, options: { fatal: boolean; ignoreBOM: boolean }) => { decode(bytes: Uint8Array): string };
+}
+const platform = globalThis as unknown as Platform; // cast: protocol compiles without platform types, these globals exist in every runtime
+const utf8 = new platform.TextEncoder();
+const utf8Strict = new platform.TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export function encodeUtf8(text: string): Uint8Array {
   return utf8.encode(text);

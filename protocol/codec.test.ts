@@ -3,7 +3,24 @@ import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { codeOf } from '../testing/code-of.ts';
 import { concat, fromBase64Url, fromHex, toBase64Url, toHex } from './bytes.ts';
-import { type Codec, type Item, array, bytes, bytesUpTo, count, decode, decodeItem, encode, encodeItem, flag, hexId, int, oneOf, record, text } from './codec.ts';
+import {
+  type Codec,
+  type Item,
+  array,
+  bytes,
+  bytesUpTo,
+  count,
+  decode,
+  decodeItem,
+  encode,
+  encodeItem,
+  flag,
+  hexId,
+  int,
+  oneOf,
+  record,
+  text,
+} from './codec.ts';
 import { ProtocolError } from './errors.ts';
 import { limits } from './limits.ts';
 
@@ -25,7 +42,13 @@ describe('INV-ENC-ONE one encoding of one content', () => {
     ['80', []],
     ['820102', [1, 2]],
     ['a0', new Map()],
-    ['a201000200', new Map([[1, 0], [2, 0]])],
+    [
+      'a201000200',
+      new Map([
+        [1, 0],
+        [2, 0],
+      ]),
+    ],
   ];
   test.each(accepted)('%s is read and written the same', (hex, item) => {
     expect(decodeItem(fromHex(hex), max)).toEqual(item);
@@ -89,7 +112,11 @@ describe('INV-ENC-BOUND bounds, at the bound and one past it', () => {
 });
 
 describe('codecs: what is not the shape is E_FIELD, and so is what cannot be written', () => {
-  interface Sample { readonly id: string; readonly name: string; readonly level?: number }
+  interface Sample {
+    readonly id: string;
+    readonly name: string;
+    readonly level?: number;
+  }
   const sample: Codec<Sample> = record<Sample>({ id: [1, hexId(2)], name: [2, text(8, 1)], level: [3, int(-2, 2), 'optional'] });
   const value: Sample = { id: '0aff', name: 'ada' };
   test('a record goes there and back, an optional field may be absent', () => {
@@ -168,7 +195,10 @@ describe('properties', () => {
   });
 
   test('any item goes there and back', () => {
-    fc.assert(fc.property(item, (value) => expect(decodeItem(encodeItem(value), max)).toEqual(value)), { numRuns: 500 });
+    fc.assert(
+      fc.property(item, (value) => expect(decodeItem(encodeItem(value), max)).toEqual(value)),
+      { numRuns: 500 },
+    );
   });
 
   test('a valid encoding with one byte changed is refused or is another valid encoding', () => {

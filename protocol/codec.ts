@@ -24,7 +24,16 @@ export function decodeItem(bytes: Uint8Array, maxBytes: number): Item {
   scan(bytes);
   let item: Item;
   try {
-    item = cborDecode(bytes, { strict: true, useMaps: true, allowIndefinite: false, allowUndefined: false, allowBigInt: false, allowNaN: false, allowInfinity: false, rejectDuplicateMapKeys: true }) as Item; // scan() let nothing else pass
+    item = cborDecode(bytes, {
+      strict: true,
+      useMaps: true,
+      allowIndefinite: false,
+      allowUndefined: false,
+      allowBigInt: false,
+      allowNaN: false,
+      allowInfinity: false,
+      rejectDuplicateMapKeys: true,
+    }) as Item; // scan() let nothing else pass
   } catch (cause) {
     throw new ProtocolError('E_CBOR', 'not CBOR', { cause });
   }

@@ -24,16 +24,32 @@ async function org(k: number, names = ['ada', 'ben', 'eve']): Promise<World> {
 type Share = Awaited<ReturnType<typeof shareOf>> & { readonly member: ReturnType<World['member']>['id'] };
 const sharesOf = async (world: World, names: readonly string[], secret = world.secret('prod/db')): Promise<Share[]> =>
   Promise.all(names.map(async (name) => ({ member: world.member(name).id, ...(await shareOf(world, world.device(name), secret)) })));
-async function openWith(world: World, shares: readonly Share[], change: { readonly secret?: Secret; readonly b?: Uint8Array; readonly body?: Uint8Array } = {}): Promise<SecretValue> {
+async function openWith(
+  world: World,
+  shares: readonly Share[],
+  change: { readonly secret?: Secret; readonly b?: Uint8Array; readonly body?: Uint8Array } = {},
+): Promise<SecretValue> {
   const secret = world.secret('prod/db');
-  return openSecret(world.state.org, change.secret ?? secret, shares, change.b ?? (await halfOf(world, world.machine('laptop'), secret)), change.body ?? world.blob(secret.put.body));
+  return openSecret(
+    world.state.org,
+    change.secret ?? secret,
+    shares,
+    change.b ?? (await halfOf(world, world.machine('laptop'), secret)),
+    change.body ?? world.blob(secret.put.body),
+  );
 }
 const two = await org(2);
 const one = await org(1);
 
 describe('INV-CUSTODY-BOTH k people and a machine, and nobody less', () => {
   test('any two of three people and the machine have the value', async () => {
-    for (const names of [['ada', 'ben'], ['eve', 'ada'], ['ben', 'eve'], ['ada', 'ben', 'eve']]) expect(textOf(await openWith(two, await sharesOf(two, names)))).toBe('the value');
+    for (const names of [
+      ['ada', 'ben'],
+      ['eve', 'ada'],
+      ['ben', 'eve'],
+      ['ada', 'ben', 'eve'],
+    ])
+      expect(textOf(await openWith(two, await sharesOf(two, names)))).toBe('the value');
   });
   test('k = 1: any one of them', async () => {
     for (const name of ['ada', 'ben', 'eve']) expect(textOf(await openWith(one, await sharesOf(one, [name])))).toBe('the value');
@@ -59,7 +75,8 @@ describe('INV-CUSTODY-BOTH k people and a machine, and nobody less', () => {
   test('rows 48, 65: a machine’s key alone: its half opens nothing', async () => {
     const secret = one.secret('prod/db');
     const b = await halfOf(one, one.machine('laptop'), secret);
-    for (const key of [b, new Uint8Array(32)]) expect(await codeOf(openOnce(key, ['body', one.state.org, secret.id, 1, secret.put.policyEh], one.blob(secret.put.body)))).toBe('E_OPEN');
+    for (const key of [b, new Uint8Array(32)])
+      expect(await codeOf(openOnce(key, ['body', one.state.org, secret.id, 1, secret.put.policyEh], one.blob(secret.put.body)))).toBe('E_OPEN');
     expect(await codeOf(openWith(one, [{ member: one.member('ada').id, x: 0, share: b }]))).toBe('E_SHARE_COMMIT');
   });
   test('row 67: any number of approvers without a machine: no half, no value', async () => {
@@ -71,7 +88,8 @@ describe('INV-CUSTODY-BOTH k people and a machine, and nobody less', () => {
     const [share] = await sharesOf(one, ['ada']);
     const b = await halfOf(one, one.machine('laptop'), one.secret('prod/db'));
     const blobs = [put.body, ...put.wraps.map(({ wrap }) => wrap)].map((hash) => Buffer.from(one.blob(hash)));
-    for (const plain of [Buffer.from('the value'), Buffer.from(found(share, 'share').share), Buffer.from(b)]) for (const blob of blobs) expect(blob.includes(plain)).toBe(false);
+    for (const plain of [Buffer.from('the value'), Buffer.from(found(share, 'share').share), Buffer.from(b)])
+      for (const blob of blobs) expect(blob.includes(plain)).toBe(false);
   });
 });
 
@@ -90,7 +108,13 @@ describe('INV-CUSTODY-BIND everything belongs to one version of one secret', () 
     const before = at.secret('prod/db');
     const after = await at.put('prod/db', 'newer');
     const [ada, laptop] = [at.device('ada'), at.machine('laptop')];
-    const wrapOf = (secret: Secret, id: string): Uint8Array => at.blob(found(secret.wraps.find(({ recipient }) => recipient === id), 'wrap').wrap);
+    const wrapOf = (secret: Secret, id: string): Uint8Array =>
+      at.blob(
+        found(
+          secret.wraps.find(({ recipient }) => recipient === id),
+          'wrap',
+        ).wrap,
+      );
     expect(await codeOf(openShare(at.state.org, after, ada.member, ada.id, ada.custody, wrapOf(before, ada.id)))).toBe('E_WRAP_MIX');
     expect(await codeOf(() => openMachineHalf(at.state.org, after, laptop.id, laptop.kem, wrapOf(before, laptop.id)))).toBe('E_WRAP_MIX');
   });
@@ -100,14 +124,25 @@ describe('INV-CUSTODY-BIND everything belongs to one version of one secret', () 
     const after = await at.put('prod/db', 'newer');
     const [ada, laptop] = [at.device('ada'), at.machine('laptop')];
     const mixed = { ...after, wraps: before.wraps };
-    const wrapOf = (id: string): Uint8Array => at.blob(found(before.wraps.find(({ recipient }) => recipient === id), 'wrap').wrap);
+    const wrapOf = (id: string): Uint8Array =>
+      at.blob(
+        found(
+          before.wraps.find(({ recipient }) => recipient === id),
+          'wrap',
+        ).wrap,
+      );
     expect(await codeOf(openShare(at.state.org, mixed, ada.member, ada.id, ada.custody, wrapOf(ada.id)))).toBe('E_OPEN');
     expect(await codeOf(() => openMachineHalf(at.state.org, mixed, laptop.id, laptop.kem, wrapOf(laptop.id)))).toBe('E_OPEN');
   });
   test('a wrap opens for its device only', async () => {
     const secret = one.secret('prod/db');
     const [ada, ben] = [one.device('ada'), one.device('ben')];
-    const wrap = one.blob(found(secret.wraps.find(({ recipient }) => recipient === ada.id), 'wrap').wrap);
+    const wrap = one.blob(
+      found(
+        secret.wraps.find(({ recipient }) => recipient === ada.id),
+        'wrap',
+      ).wrap,
+    );
     expect(await codeOf(openShare(one.state.org, secret, ada.member, ada.id, ben.custody, wrap))).toBe('E_OPEN');
     expect(await codeOf(openShare(one.state.org, secret, ben.member, ada.id, ada.custody, wrap))).toBe('E_OPEN');
     expect(await codeOf(openShare(one.state.org, secret, ada.member, ben.id, ada.custody, wrap))).toBe('E_WRAP_MIX');
@@ -119,8 +154,12 @@ describe('INV-CUSTODY-BIND everything belongs to one version of one secret', () 
     const [share] = await sharesOf(two, ['ada']);
     const good = found(share, 'share');
     const wrong: readonly Share[] = [
-      { ...good, share: good.share.map((byte, index) => (index === 0 ? byte ^ 1 : byte)) }, { ...good, x: good.x === 1 ? 2 : 1 }, { ...good, member: two.member('ben').id }, { ...good, share: good.share.subarray(1) },
-      { ...good, share: concat(good.share, Uint8Array.of(0)) }, { ...good, member: idFrom(two.random) },
+      { ...good, share: good.share.map((byte, index) => (index === 0 ? byte ^ 1 : byte)) },
+      { ...good, x: good.x === 1 ? 2 : 1 },
+      { ...good, member: two.member('ben').id },
+      { ...good, share: good.share.subarray(1) },
+      { ...good, share: concat(good.share, Uint8Array.of(0)) },
+      { ...good, member: idFrom(two.random) },
     ];
     for (const bad of wrong) {
       expect(await codeOf(() => verifyShare(two.state.org, secret, bad.member, bad.x, bad.share))).toBe('E_SHARE_COMMIT');
@@ -138,16 +177,30 @@ describe('INV-CUSTODY-BIND everything belongs to one version of one secret', () 
 
 describe('values', () => {
   const seal = async (value: SecretValue): Promise<{ secret: Secret; blobs: readonly Uint8Array[] }> => {
-    const { put, blobs } = await sealSecret(one.state, { secret: idFrom<SecretId>(one.random), path: 'prod/db', ver: 1, prevVerEh: zeroHash, value, description: '' }, one.random);
+    const { put, blobs } = await sealSecret(
+      one.state,
+      { secret: idFrom<SecretId>(one.random), path: 'prod/db', ver: 1, prevVerEh: zeroHash, value, description: '' },
+      one.random,
+    );
     return { secret: { id: put.secret, path: put.path, put, putEh: zeroHash, putTs: 0, shares: put.shares, wraps: put.wraps, retired: false }, blobs };
   };
   const reopen = async (value: SecretValue): Promise<SecretValue> => {
     const { secret, blobs } = await seal(value);
     for (const blob of blobs) one.blobs.set(blobHash(blob), blob);
-    return openWith(one, await sharesOf(one, ['ada'], secret), { secret, b: await halfOf(one, one.machine('laptop'), secret), body: one.blob(secret.put.body) });
+    return openWith(one, await sharesOf(one, ['ada'], secret), {
+      secret,
+      b: await halfOf(one, one.machine('laptop'), secret),
+      body: one.blob(secret.put.body),
+    });
   };
   test('one value, or named fields, empty ones too, come back as they were', async () => {
-    const fields: SecretValue = { kind: 'fields', fields: [{ name: 'user', value: new Uint8Array(0) }, { name: 'password', value: one.random(40) }] };
+    const fields: SecretValue = {
+      kind: 'fields',
+      fields: [
+        { name: 'user', value: new Uint8Array(0) },
+        { name: 'password', value: one.random(40) },
+      ],
+    };
     expect(await reopen(fields)).toEqual(fields);
     expect(await reopen({ kind: 'value', value: new Uint8Array(0) })).toEqual({ kind: 'value', value: new Uint8Array(0) });
   });
@@ -160,16 +213,41 @@ describe('values', () => {
     expect(await codeOf(seal({ kind: 'fields', fields: [half, { ...half, name: 'b' }, { name: 'c', value: new Uint8Array(1) }] }))).toBe('E_LIMIT');
   });
   test('values of one size step look alike', async () => {
-    const sizes = await Promise.all([1, 20, 200].map(async (size) => found((await seal({ kind: 'value', value: new Uint8Array(size) })).blobs[0], 'body').length));
+    const sizes = await Promise.all(
+      [1, 20, 200].map(async (size) => found((await seal({ kind: 'value', value: new Uint8Array(size) })).blobs[0], 'body').length),
+    );
     expect(new Set(sizes).size).toBe(1);
   });
   test('fields that are not those of the log are refused', async () => {
     const { secret, blobs } = await seal({ kind: 'fields', fields: [{ name: 'user', value: new Uint8Array(1) }] });
     for (const blob of blobs) one.blobs.set(blobHash(blob), blob);
     const named = { ...secret, put: { ...secret.put, fields: ['password'] } };
-    expect(await codeOf(openWith(one, await sharesOf(one, ['ada'], secret), { secret: named, b: await halfOf(one, one.machine('laptop'), secret), body: one.blob(secret.put.body) }))).toBe('E_FIELD');
+    expect(
+      await codeOf(
+        openWith(one, await sharesOf(one, ['ada'], secret), {
+          secret: named,
+          b: await halfOf(one, one.machine('laptop'), secret),
+          body: one.blob(secret.put.body),
+        }),
+      ),
+    ).toBe('E_FIELD');
   });
   test('no policy, no secret', async () => {
-    expect(await codeOf(sealSecret(one.state, { secret: idFrom<SecretId>(one.random), path: 'nowhere', ver: 1, prevVerEh: zeroHash, value: { kind: 'value', value: new Uint8Array(1) }, description: '' }, one.random))).toBe('E_POLICY');
+    expect(
+      await codeOf(
+        sealSecret(
+          one.state,
+          {
+            secret: idFrom<SecretId>(one.random),
+            path: 'nowhere',
+            ver: 1,
+            prevVerEh: zeroHash,
+            value: { kind: 'value', value: new Uint8Array(1) },
+            description: '',
+          },
+          one.random,
+        ),
+      ),
+    ).toBe('E_POLICY');
   });
 });

@@ -14,19 +14,38 @@ import type { Random } from './random.ts';
 import { type KemKey, openOnce, pad, sealOnce, sealTo, unpad } from './seal.ts';
 
 /** What a secret holds: one value, or named fields. */
-export type SecretValue = { readonly kind: 'value'; readonly value: Uint8Array } | { readonly kind: 'fields'; readonly fields: readonly { readonly name: string; readonly value: Uint8Array }[] };
+export type SecretValue =
+  | { readonly kind: 'value'; readonly value: Uint8Array }
+  | { readonly kind: 'fields'; readonly fields: readonly { readonly name: string; readonly value: Uint8Array }[] };
 
-interface ValueField { readonly name: string; readonly value: Uint8Array }
+interface ValueField {
+  readonly name: string;
+  readonly value: Uint8Array;
+}
 const valueField: Codec<ValueField> = record<ValueField>({ name: [1, text(64, 1)], value: [2, bytesUpTo(limits.valueBytes)] });
-interface ValueItem { readonly value?: Uint8Array; readonly fields?: readonly ValueField[] }
-const valueCodec: Codec<ValueItem> = record<ValueItem>({ value: [1, bytesUpTo(limits.valueBytes), 'optional'], fields: [2, array(valueField, limits.fields, 1), 'optional'] });
+interface ValueItem {
+  readonly value?: Uint8Array;
+  readonly fields?: readonly ValueField[];
+}
+const valueCodec: Codec<ValueItem> = record<ValueItem>({
+  value: [1, bytesUpTo(limits.valueBytes), 'optional'],
+  fields: [2, array(valueField, limits.fields, 1), 'optional'],
+});
 
 /** The version being made: what every AAD names. */
-export interface VersionId { readonly org: OrgId; readonly secret: SecretId; readonly ver: number; readonly policyEh: Hash }
+export interface VersionId {
+  readonly org: OrgId;
+  readonly secret: SecretId;
+  readonly ver: number;
+  readonly policyEh: Hash;
+}
 const aadOf = ({ org, secret, ver, policyEh }: VersionId): readonly Item[] => [org, secret, ver, policyEh];
 const idOf = (org: OrgId, put: SecretPut): VersionId => ({ org, secret: put.secret, ver: put.ver, policyEh: put.policyEh });
 
-export interface SealedSecret { readonly put: SecretPut; /** Body and wraps: to be at the relay before the entry is. */ readonly blobs: readonly Uint8Array[] }
+export interface SealedSecret {
+  readonly put: SecretPut;
+  /** Body and wraps: to be at the relay before the entry is. */ readonly blobs: readonly Uint8Array[];
+}
 
 export interface PutInput {
   readonly secret: SecretId;
@@ -61,8 +80,20 @@ export async function sealSecret(state: OrgState, input: PutInput, random: Rando
     const commitments = shares.map(({ member, x, share }): ShareCommitment => ({ member, x, commitment: shareCommitment(id, member, x, share) }));
     wipe(...shares.map(({ share }) => share));
     const put: SecretPut = {
-      secret: input.secret, path: input.path, ver: input.ver, prevVerEh: input.prevVerEh, policyEh: policy.eh, salt, keyCommitment: keys.commitment, body: blobHash(body), k: quorum.k, shares: commitments, wraps,
-      fields: input.value.kind === 'fields' ? input.value.fields.map(({ name }) => name) : [], description: input.description, ...(input.proposedBy === undefined ? {} : { proposedBy: input.proposedBy }),
+      secret: input.secret,
+      path: input.path,
+      ver: input.ver,
+      prevVerEh: input.prevVerEh,
+      policyEh: policy.eh,
+      salt,
+      keyCommitment: keys.commitment,
+      body: blobHash(body),
+      k: quorum.k,
+      shares: commitments,
+      wraps,
+      fields: input.value.kind === 'fields' ? input.value.fields.map(({ name }) => name) : [],
+      description: input.description,
+      ...(input.proposedBy === undefined ? {} : { proposedBy: input.proposedBy }),
     };
     return { put, blobs };
   } finally {
@@ -70,7 +101,11 @@ export async function sealSecret(state: OrgState, input: PutInput, random: Rando
   }
 }
 
-interface MemberShare { readonly member: MemberId; readonly x: number; readonly share: Uint8Array }
+interface MemberShare {
+  readonly member: MemberId;
+  readonly x: number;
+  readonly share: Uint8Array;
+}
 
 // k = 1: everybody's share is A itself, at point 0. Else Shamir over GF(2^8); the library puts the point in the last byte.
 async function splitFor(a: Uint8Array, k: number, members: readonly MemberId[]): Promise<readonly MemberShare[]> {
@@ -117,7 +152,14 @@ function shareCommitment(id: VersionId, member: MemberId, x: number, share: Uint
 }
 
 /** Opens a device's own share from its wrap and checks it against the log. Throws E_WRAP_MIX, E_OPEN, E_SHARE_COMMIT. */
-export async function openShare(org: OrgId, secret: Secret, member: MemberId, device: DeviceId, custody: KemKey, wrap: Uint8Array): Promise<{ readonly x: number; readonly share: Uint8Array }> {
+export async function openShare(
+  org: OrgId,
+  secret: Secret,
+  member: MemberId,
+  device: DeviceId,
+  custody: KemKey,
+  wrap: Uint8Array,
+): Promise<{ readonly x: number; readonly share: Uint8Array }> {
   const id = idOf(org, secret.put);
   const entry = wrapEntry(secret, device, wrap);
   const x = secret.shares.find((share) => share.member === member)?.x;
@@ -130,7 +172,11 @@ export async function openShare(org: OrgId, secret: Secret, member: MemberId, de
 /** Throws E_SHARE_COMMIT unless `share` is the one that the log committed to. */
 export function verifyShare(org: OrgId, secret: Secret, member: MemberId, x: number, share: Uint8Array): void {
   const expected = secret.shares.find((candidate) => candidate.member === member);
-  check(expected !== undefined && expected.x === x && expected.commitment === shareCommitment(idOf(org, secret.put), member, x, share), 'E_SHARE_COMMIT', 'not the share that was committed to');
+  check(
+    expected !== undefined && expected.x === x && expected.commitment === shareCommitment(idOf(org, secret.put), member, x, share),
+    'E_SHARE_COMMIT',
+    'not the share that was committed to',
+  );
 }
 
 /** Opens a machine's B from its wrap. */
@@ -147,7 +193,13 @@ function wrapEntry(secret: Secret, recipient: DeviceId | MachineId, wrap: Uint8A
 }
 
 /** Shares of k different members, B and the body back to the value. Throws E_BODY_HASH, E_QUORUM, E_SHARE_COMMIT, E_KEY_COMMIT. */
-export async function openSecret(org: OrgId, secret: Secret, shares: readonly { readonly member: MemberId; readonly x: number; readonly share: Uint8Array }[], b: Uint8Array, body: Uint8Array): Promise<SecretValue> {
+export async function openSecret(
+  org: OrgId,
+  secret: Secret,
+  shares: readonly { readonly member: MemberId; readonly x: number; readonly share: Uint8Array }[],
+  b: Uint8Array,
+  body: Uint8Array,
+): Promise<SecretValue> {
   const { put } = secret;
   check(blobHash(body) === put.body, 'E_BODY_HASH', 'not the body that this version names');
   const people = [...new Map(shares.map((share) => [share.member, share])).values()].slice(0, put.k);
@@ -162,7 +214,11 @@ export async function openSecret(org: OrgId, secret: Secret, shares: readonly { 
     const plain = unpad(padded);
     const value = parseValue(plain);
     wipe(padded, plain);
-    check(value.kind === 'fields' ? value.fields.map(({ name }) => name).join() === put.fields.join() : put.fields.length === 0, 'E_FIELD', 'other fields than the log names');
+    check(
+      value.kind === 'fields' ? value.fields.map(({ name }) => name).join() === put.fields.join() : put.fields.length === 0,
+      'E_FIELD',
+      'other fields than the log names',
+    );
     return value;
   } finally {
     wipe(a, keys.dek);
@@ -170,7 +226,12 @@ export async function openSecret(org: OrgId, secret: Secret, shares: readonly { 
 }
 
 /** B for a machine that policy gives and that has no wrap yet. */
-export async function rewrapForMachine(state: OrgState, secret: Secret, machine: MachineId, b: Uint8Array): Promise<{ readonly entry: WrapEntry; readonly blob: Uint8Array }> {
+export async function rewrapForMachine(
+  state: OrgState,
+  secret: Secret,
+  machine: MachineId,
+  b: Uint8Array,
+): Promise<{ readonly entry: WrapEntry; readonly blob: Uint8Array }> {
   const blob = await wrapForMachine(state, machine, idOf(state.org, secret.put), b);
   const keyId = state.machines.get(machine)?.keyIds.kem;
   check(keyId !== undefined, 'E_RECIPIENTS', 'no such machine');
@@ -178,12 +239,22 @@ export async function rewrapForMachine(state: OrgState, secret: Secret, machine:
 }
 
 /** A share for a device that policy gives and that has no wrap yet: of the same member, or of any approver where k = 1. */
-export async function rewrapForDevice(state: OrgState, secret: Secret, device: DeviceId, x: number, share: Uint8Array): Promise<{ readonly entry: WrapEntry; readonly share: ShareCommitment; readonly blob: Uint8Array }> {
+export async function rewrapForDevice(
+  state: OrgState,
+  secret: Secret,
+  device: DeviceId,
+  x: number,
+  share: Uint8Array,
+): Promise<{ readonly entry: WrapEntry; readonly share: ShareCommitment; readonly blob: Uint8Array }> {
   const found = activeDevice(state, device);
   check(found !== undefined, 'E_RECIPIENTS', 'no such device');
   const id = idOf(state.org, secret.put);
   const blob = await sealTo(found.custodyKey, 'wrap-share', id.org, shareAad(id, found.member, device, found.keyIds.custody, x), share);
-  return { entry: { kind: 'device', recipient: device, keyId: found.keyIds.custody, wrap: blobHash(blob) }, share: { member: found.member, x, commitment: shareCommitment(id, found.member, x, share) }, blob };
+  return {
+    entry: { kind: 'device', recipient: device, keyId: found.keyIds.custody, wrap: blobHash(blob) },
+    share: { member: found.member, x, commitment: shareCommitment(id, found.member, x, share) },
+    blob,
+  };
 }
 
 function encodeValue(value: SecretValue): Uint8Array {
@@ -196,5 +267,7 @@ function parseValue(bytes: Uint8Array): SecretValue {
   const { value, fields } = decode(valueCodec, bytes, limits.valueBytes + 8_192);
   check((value === undefined) !== (fields === undefined), 'E_FIELD', 'neither a value nor fields');
   // Copies, because the decoder's views point into bytes that the caller wipes.
-  return value ? { kind: 'value', value: value.slice() } : { kind: 'fields', fields: (fields ?? []).map((field) => ({ name: field.name, value: field.value.slice() })) };
+  return value
+    ? { kind: 'value', value: value.slice() }
+    : { kind: 'fields', fields: (fields ?? []).map((field) => ({ name: field.name, value: field.value.slice() })) };
 }

@@ -13,7 +13,14 @@ const random = seededRandom('device-keys');
 const scalar = random(32);
 const signer = await signerOf(scalar);
 const seed = random(32);
-const input: KekInput = { org: toHex(random(32)) as OrgId, device: idFrom<DeviceId>(random), rpId: 'console.example', credentialId: random(16), prf: { first: random(32), second: random(32) }, local: random(32) }; // an org of this test only
+const input: KekInput = {
+  org: toHex(random(32)) as OrgId,
+  device: idFrom<DeviceId>(random),
+  rpId: 'console.example',
+  credentialId: random(16),
+  prf: { first: random(32), second: random(32) },
+  local: random(32),
+}; // an org of this test only
 const stored = await sealDeviceKeys(input, { sigScalar: scalar, sigPublic: signer.publicKey, custodySeed: seed }, random);
 
 describe('INV-DEV-KEK', () => {
@@ -42,7 +49,15 @@ describe('INV-DEV-KEK', () => {
   ];
   test.each(wrong)('%s', async (_what, kek, code) => expect(await codeOf(openDeviceKeys(kek, stored))).toBe(code));
   test('changed storage is refused', async () => {
-    for (const at of [5, 40, 80, stored.length - 1]) expect(await codeOf(openDeviceKeys(input, stored.map((byte, index) => (index === at ? byte ^ 1 : byte))))).toMatch(/^E_(?:PRF_KCV|OPEN|CBOR|FIELD|CANONICAL)$/);
+    for (const at of [5, 40, 80, stored.length - 1])
+      expect(
+        await codeOf(
+          openDeviceKeys(
+            input,
+            stored.map((byte, index) => (index === at ? byte ^ 1 : byte)),
+          ),
+        ),
+      ).toMatch(/^E_(?:PRF_KCV|OPEN|CBOR|FIELD|CANONICAL)$/);
     expect(await codeOf(openDeviceKeys(input, new Uint8Array(0)))).toBe('E_CBOR');
   });
   test('row 57: nothing of the keys is stored in plain, and two seals differ', async () => {

@@ -8,7 +8,10 @@ import type { Random } from './random.ts';
 import { type KemKey, kemKeyFrom, openOnce, sealOnce } from './seal.ts';
 
 /** The two PRF inputs of an org's device: both go into one get(). */
-export interface PrfInputs { readonly first: Uint8Array; readonly second: Uint8Array }
+export interface PrfInputs {
+  readonly first: Uint8Array;
+  readonly second: Uint8Array;
+}
 
 export interface KekInput {
   readonly org: OrgId;
@@ -21,10 +24,18 @@ export interface KekInput {
   readonly local: Uint8Array;
 }
 
-export interface DeviceSecrets { readonly sigScalar: Uint8Array; readonly sigPublic: Uint8Array; readonly custodySeed: Uint8Array }
+export interface DeviceSecrets {
+  readonly sigScalar: Uint8Array;
+  readonly sigPublic: Uint8Array;
+  readonly custodySeed: Uint8Array;
+}
 const secretsCodec: Codec<DeviceSecrets> = record<DeviceSecrets>({ sigScalar: [1, bytes(32)], sigPublic: [2, publicKeyCodec], custodySeed: [3, bytes(32)] });
 
-interface SealedKeys { readonly salt: Uint8Array; readonly check: Hash; readonly sealed: Uint8Array }
+interface SealedKeys {
+  readonly salt: Uint8Array;
+  readonly check: Hash;
+  readonly sealed: Uint8Array;
+}
 const sealedCodec: Codec<SealedKeys> = record<SealedKeys>({ salt: [1, bytes(32)], check: [2, hashCodec], sealed: [3, bytesUpTo(512)] });
 
 function deriveKek({ org, device, rpId, credentialId, prf, local }: KekInput): Uint8Array {

@@ -10,8 +10,20 @@ import { openOnce, sealOnce } from './seal.ts';
 import { type MailboxId, mailboxIdCodec } from './wire.ts';
 
 /** What `stillvault join` gets: names the org, so nobody can substitute it, and holds the key that signs machine.enrol. */
-export interface JoinToken { readonly org: OrgId; readonly token: TokenId; readonly scalar: Uint8Array; readonly publicKey: Uint8Array; readonly relay: string }
-const tokenCodec: Codec<JoinToken> = record<JoinToken>({ org: [1, orgIdCodec], token: [2, tokenIdCodec], scalar: [3, bytes(32)], publicKey: [4, publicKeyCodec], relay: [5, text(253, 8)] });
+export interface JoinToken {
+  readonly org: OrgId;
+  readonly token: TokenId;
+  readonly scalar: Uint8Array;
+  readonly publicKey: Uint8Array;
+  readonly relay: string;
+}
+const tokenCodec: Codec<JoinToken> = record<JoinToken>({
+  org: [1, orgIdCodec],
+  token: [2, tokenIdCodec],
+  scalar: [3, bytes(32)],
+  publicKey: [4, publicKeyCodec],
+  relay: [5, text(253, 8)],
+});
 const prefix = 'svt1_';
 
 export function formatToken(token: JoinToken): string {
@@ -37,9 +49,15 @@ function checksum(body: Uint8Array): Uint8Array {
 }
 
 /** The newest metadata key, left for the holder of a token. */
-export interface JoinPacket { readonly epoch: number; readonly mk: Uint8Array }
+export interface JoinPacket {
+  readonly epoch: number;
+  readonly mk: Uint8Array;
+}
 const packetCodec: Codec<JoinPacket> = record<JoinPacket>({ epoch: [1, count], mk: [2, bytes(32)] });
-interface SealedPacket { readonly salt: Uint8Array; readonly sealed: Uint8Array }
+interface SealedPacket {
+  readonly salt: Uint8Array;
+  readonly sealed: Uint8Array;
+}
 const sealedPacketCodec: Codec<SealedPacket> = record<SealedPacket>({ salt: [1, bytes(16)], sealed: [2, bytesUpTo(256)] });
 
 export function joinMailbox(token: Pick<JoinToken, 'org' | 'token' | 'scalar'>): MailboxId {
@@ -48,7 +66,10 @@ export function joinMailbox(token: Pick<JoinToken, 'org' | 'token' | 'scalar'>):
 
 export async function sealJoinPacket(token: Pick<JoinToken, 'org' | 'token' | 'scalar'>, packet: JoinPacket, random: Random): Promise<Uint8Array> {
   const salt = random(16);
-  return encode(sealedPacketCodec, { salt, sealed: await sealOnce(derive('join', token.scalar, salt, [token.org, token.token]), [token.org, token.token], encode(packetCodec, packet)) });
+  return encode(sealedPacketCodec, {
+    salt,
+    sealed: await sealOnce(derive('join', token.scalar, salt, [token.org, token.token]), [token.org, token.token], encode(packetCodec, packet)),
+  });
 }
 
 export async function openJoinPacket(token: JoinToken, mail: Uint8Array): Promise<JoinPacket> {
@@ -69,9 +90,35 @@ function wordsOf(digest: Uint8Array, howMany: number): string {
 // --- A further device (spec/11-enrolment.md §device): link, commit, reveal, compare -------------------
 
 /** What the link or QR of an admin's device holds in its fragment. */
-export interface DeviceInvite { readonly org: OrgId; readonly head: { readonly seq: number; readonly eh: Hash }; readonly member: MemberId; readonly joinId: string; readonly secret: Uint8Array; readonly mailbox: MailboxId; readonly relay: string }
-interface InviteFields { readonly org: OrgId; readonly seq: number; readonly eh: Hash; readonly member: MemberId; readonly joinId: string; readonly secret: Uint8Array; readonly mailbox: MailboxId; readonly relay: string }
-const inviteCodec: Codec<InviteFields> = record<InviteFields>({ org: [1, orgIdCodec], seq: [2, count], eh: [3, hexId<Hash>(32)], member: [4, hexId<MemberId>(16)], joinId: [5, hexId(16)], secret: [6, bytes(32)], mailbox: [7, mailboxIdCodec], relay: [8, text(253, 8)] });
+export interface DeviceInvite {
+  readonly org: OrgId;
+  readonly head: { readonly seq: number; readonly eh: Hash };
+  readonly member: MemberId;
+  readonly joinId: string;
+  readonly secret: Uint8Array;
+  readonly mailbox: MailboxId;
+  readonly relay: string;
+}
+interface InviteFields {
+  readonly org: OrgId;
+  readonly seq: number;
+  readonly eh: Hash;
+  readonly member: MemberId;
+  readonly joinId: string;
+  readonly secret: Uint8Array;
+  readonly mailbox: MailboxId;
+  readonly relay: string;
+}
+const inviteCodec: Codec<InviteFields> = record<InviteFields>({
+  org: [1, orgIdCodec],
+  seq: [2, count],
+  eh: [3, hexId<Hash>(32)],
+  member: [4, hexId<MemberId>(16)],
+  joinId: [5, hexId(16)],
+  secret: [6, bytes(32)],
+  mailbox: [7, mailboxIdCodec],
+  relay: [8, text(253, 8)],
+});
 
 export function formatInvite({ head, ...rest }: DeviceInvite): string {
   return toBase64Url(encode(inviteCodec, { ...rest, seq: head.seq, eh: head.eh }));
@@ -87,8 +134,25 @@ export function parseInvite(text: string): DeviceInvite {
 }
 
 /** Six digits and three words over the whole transcript; each side computes its own. */
-export function shortAuthentication(invite: DeviceInvite, commitment: Hash, device: Uint8Array, adminNonce: Uint8Array, deviceNonce: Uint8Array): { readonly digits: string; readonly words: string } {
-  const digest = hashBytes('sas', [invite.org, invite.head.seq, invite.head.eh, invite.member, invite.joinId, invite.secret, commitment, device, adminNonce, deviceNonce]);
+export function shortAuthentication(
+  invite: DeviceInvite,
+  commitment: Hash,
+  device: Uint8Array,
+  adminNonce: Uint8Array,
+  deviceNonce: Uint8Array,
+): { readonly digits: string; readonly words: string } {
+  const digest = hashBytes('sas', [
+    invite.org,
+    invite.head.seq,
+    invite.head.eh,
+    invite.member,
+    invite.joinId,
+    invite.secret,
+    commitment,
+    device,
+    adminNonce,
+    deviceNonce,
+  ]);
   const number = new DataView(digest.buffer, digest.byteOffset).getUint32(16) % 1_000_000;
   return { digits: String(number).padStart(6, '0'), words: wordsOf(digest, 3) };
 }

@@ -43,9 +43,40 @@ export const hexIdOfRecipient: Codec<string> = hexId(16);
 
 /** Every purpose a hash, a derived key or a sealed message can have. A new purpose is a new word here, never a reused one. */
 export type Use =
-  | 'entry' | 'req' | 'apr' | 'core' | 'card' | 'inbox' | 'wrap-share' | 'wrap-machine' | 'wrap-recovery' | 'reseal'
-  | 'dek' | 'dek-commit' | 'share-commit' | 'body' | 'meta' | 'mk-wrap' | 'mk-commit' | 'device-kek' | 'kcv' | 'local' | 'sas' | 'match' | 'fingerprint'
-  | 'audit' | 'head' | 'receipt' | 'push' | 'key' | 'blob' | 'stream' | 'mailbox' | 'join' | 'state' | 'session';
+  | 'entry'
+  | 'req'
+  | 'apr'
+  | 'core'
+  | 'card'
+  | 'inbox'
+  | 'wrap-share'
+  | 'wrap-machine'
+  | 'wrap-recovery'
+  | 'reseal'
+  | 'dek'
+  | 'dek-commit'
+  | 'share-commit'
+  | 'body'
+  | 'meta'
+  | 'mk-wrap'
+  | 'mk-commit'
+  | 'device-kek'
+  | 'kcv'
+  | 'local'
+  | 'sas'
+  | 'match'
+  | 'fingerprint'
+  | 'audit'
+  | 'head'
+  | 'receipt'
+  | 'push'
+  | 'key'
+  | 'blob'
+  | 'stream'
+  | 'mailbox'
+  | 'join'
+  | 'state'
+  | 'session';
 
 /** `"stillvault/1/<use>" 0x00` */
 export function label(use: Use): Uint8Array {

@@ -90,13 +90,22 @@ describe('INV-KEY-SIGN signatures', () => {
   test('a scalar that is not the key’s, zero or too large is refused', async () => {
     expect(await codeOf(importSigner(new Uint8Array(32), signer.publicKey))).toBe('E_KEY_ENCODING');
     expect(await codeOf(importSigner(order, signer.publicKey))).toBe('E_KEY_ENCODING');
-    expect(await codeOf(importSigner(random(32), withByte(signer.publicKey, 64, (byte) => byte ^ 1)))).toBe('E_KEY_ENCODING');
+    expect(
+      await codeOf(
+        importSigner(
+          random(32),
+          withByte(signer.publicKey, 64, (byte) => byte ^ 1),
+        ),
+      ),
+    ).toBe('E_KEY_ENCODING');
   });
 });
 
 describe('INV-HASH-USE every purpose has its own hashes', () => {
   test('the same fields under another use, or split otherwise, give another hash', () => {
-    expect(new Set([hash('entry', ['a', 'b']), hash('req', ['a', 'b']), hash('entry', ['ab']), hash('entry', [['a', 'b']]), hash('entry', ['a', ['b']])]).size).toBe(5);
+    expect(
+      new Set([hash('entry', ['a', 'b']), hash('req', ['a', 'b']), hash('entry', ['ab']), hash('entry', [['a', 'b']]), hash('entry', ['a', ['b']])]).size,
+    ).toBe(5);
     expect(label('entry').at(-1)).toBe(0);
   });
   test('a key id names the algorithm', () => expect(keyIdOf('ES256', signer.publicKey)).not.toBe(keyIdOf('X-Wing', signer.publicKey)));

@@ -14,7 +14,11 @@ interface Subtle {
   importKey(format: string, data: Uint8Array | object, algorithm: object, extractable: boolean, usages: readonly string[]): Promise<CryptoKeyHandle>;
   exportKey(format: 'raw', key: CryptoKeyHandle): Promise<ArrayBuffer>;
   exportKey(format: 'jwk', key: CryptoKeyHandle): Promise<{ readonly d?: string; readonly x?: string; readonly y?: string }>;
-  generateKey(algorithm: object, extractable: boolean, usages: readonly string[]): Promise<{ readonly privateKey: CryptoKeyHandle; readonly publicKey: CryptoKeyHandle }>;
+  generateKey(
+    algorithm: object,
+    extractable: boolean,
+    usages: readonly string[],
+  ): Promise<{ readonly privateKey: CryptoKeyHandle; readonly publicKey: CryptoKeyHandle }>;
   sign(algorithm: object, key: CryptoKeyHandle, data: Uint8Array): Promise<ArrayBuffer>;
   verify(algorithm: object, key: CryptoKeyHandle, signature: Uint8Array, data: Uint8Array): Promise<boolean>;
   encrypt(algorithm: object, key: CryptoKeyHandle, data: Uint8Array): Promise<ArrayBuffer>;

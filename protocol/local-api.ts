@@ -3,11 +3,29 @@
 
 /** The strings of `--json` and of every error body; exitCodes gives the process exit code. */
 export const failureCodes = [
-  'error', 'usage', 'denied', 'expired', 'unreachable', 'daemon_not_running', 'not_found', 'policy_forbids', 'not_enrolled', 'withdrawn',
+  'error',
+  'usage',
+  'denied',
+  'expired',
+  'unreachable',
+  'daemon_not_running',
+  'not_found',
+  'policy_forbids',
+  'not_enrolled',
+  'withdrawn',
 ] as const;
 export type FailureCode = (typeof failureCodes)[number];
 export const exitCodes: Readonly<Record<FailureCode, number>> = {
-  error: 1, usage: 2, denied: 10, expired: 11, unreachable: 12, daemon_not_running: 13, not_found: 14, policy_forbids: 15, not_enrolled: 16, withdrawn: 1,
+  error: 1,
+  usage: 2,
+  denied: 10,
+  expired: 11,
+  unreachable: 12,
+  daemon_not_running: 13,
+  not_found: 14,
+  policy_forbids: 15,
+  not_enrolled: 16,
+  withdrawn: 1,
 };
 
 /** Body of every answer that is not 2xx, and of an `error` event: what happened, why, what to do next. */
@@ -42,8 +60,16 @@ export interface Status {
 }
 
 /** POST /v1/join · answers JoinResult at once; the admission is seen in /v1/status. Repeatable with the same token. */
-export interface JoinAsk { readonly token: string; readonly name?: string }
-export interface JoinResult { readonly state: 'awaiting_admission' | 'ready'; readonly org: { readonly id: string; readonly name: string }; readonly machine: { readonly id: string; readonly name: string }; /** compare with the console */ readonly words: string }
+export interface JoinAsk {
+  readonly token: string;
+  readonly name?: string;
+}
+export interface JoinResult {
+  readonly state: 'awaiting_admission' | 'ready';
+  readonly org: { readonly id: string; readonly name: string };
+  readonly machine: { readonly id: string; readonly name: string };
+  /** compare with the console */ readonly words: string;
+}
 
 /** GET /v1/secrets · GET /v1/secrets/info?path=… */
 export interface SecretSummary {
@@ -57,7 +83,12 @@ export interface SecretSummary {
 export interface SecretInfo extends SecretSummary {
   readonly id: string;
   readonly policy: PolicySummary;
-  readonly custody: { readonly k: number; readonly members: readonly string[]; readonly machines: readonly string[]; /** recipients that policy gives but that hold no wrap yet */ readonly waiting: readonly string[] };
+  readonly custody: {
+    readonly k: number;
+    readonly members: readonly string[];
+    readonly machines: readonly string[];
+    /** recipients that policy gives but that hold no wrap yet */ readonly waiting: readonly string[];
+  };
 }
 export interface PolicySummary {
   readonly pattern: string;
@@ -95,13 +126,32 @@ export interface ReleaseAsk {
   readonly leaseOnly?: boolean;
 }
 export type ReleaseEvent =
-  | { readonly event: 'waiting'; readonly request_id: string; readonly code: string; readonly paths: readonly string[]; readonly approvers: readonly string[]; readonly needed: number; readonly expires_at: string }
+  | {
+      readonly event: 'waiting';
+      readonly request_id: string;
+      readonly code: string;
+      readonly paths: readonly string[];
+      readonly approvers: readonly string[];
+      readonly needed: number;
+      readonly expires_at: string;
+    }
   | { readonly event: 'shown'; readonly member: string; readonly device: string; readonly at: string }
   | { readonly event: 'approved'; readonly member: string; readonly have: number; readonly needed: number }
   | { readonly event: 'denied'; readonly member: string; readonly final: boolean }
-  | { readonly event: 'released'; readonly from: 'approval' | 'lease'; readonly values: readonly ReleasedValue[]; readonly approved_by: readonly string[]; readonly lease?: LeaseSummary }
+  | {
+      readonly event: 'released';
+      readonly from: 'approval' | 'lease';
+      readonly values: readonly ReleasedValue[];
+      readonly approved_by: readonly string[];
+      readonly lease?: LeaseSummary;
+    }
   | ({ readonly event: 'error' } & Failure);
-export interface ReleasedValue { readonly path: string; readonly field?: string; readonly version: number; /** base64 */ readonly value: string }
+export interface ReleasedValue {
+  readonly path: string;
+  readonly field?: string;
+  readonly version: number;
+  /** base64 */ readonly value: string;
+}
 
 /** POST /v1/put · answers with newline-delimited PutEvents; a member with role writer countersigns on a device. */
 export interface PutAsk {
@@ -113,7 +163,15 @@ export interface PutAsk {
   readonly timeoutS?: number;
 }
 export type PutEvent =
-  | { readonly event: 'waiting'; readonly request_id: string; readonly code: string; readonly path: string; readonly version: number; readonly approvers: readonly string[]; readonly expires_at: string }
+  | {
+      readonly event: 'waiting';
+      readonly request_id: string;
+      readonly code: string;
+      readonly path: string;
+      readonly version: number;
+      readonly approvers: readonly string[];
+      readonly expires_at: string;
+    }
   | { readonly event: 'shown'; readonly member: string; readonly device: string; readonly at: string }
   | { readonly event: 'stored'; readonly path: string; readonly version: number; readonly by: string }
   | ({ readonly event: 'error' } & Failure);
@@ -153,14 +211,38 @@ export interface LeaseSummary {
   readonly uses_left: number;
   readonly used: number;
 }
-export interface LeaseEnd { readonly id?: string; readonly all?: boolean }
+export interface LeaseEnd {
+  readonly id?: string;
+  readonly all?: boolean;
+}
 
 /** GET /v1/log?from=0 · names already resolved, for reading; POST /v1/log/verify re-verifies from genesis. */
-export interface LogLine { readonly seq: number; readonly at: string; readonly type: string; readonly by: readonly string[]; readonly what: string; readonly eh: string }
-export interface LogVerified { readonly entries: number; readonly head: string; readonly org: string; readonly ms: number }
+export interface LogLine {
+  readonly seq: number;
+  readonly at: string;
+  readonly type: string;
+  readonly by: readonly string[];
+  readonly what: string;
+  readonly eh: string;
+}
+export interface LogVerified {
+  readonly entries: number;
+  readonly head: string;
+  readonly org: string;
+  readonly ms: number;
+}
 
 /** Where the socket lives: $STILLVAULT_SOCKET, else $XDG_RUNTIME_DIR/stillvault/daemon.sock, else ~/.stillvault/run/daemon.sock. Header on the loopback port: `authorization: Bearer <token file's text>`. */
 export const localPaths = {
-  status: '/v1/status', join: '/v1/join', secrets: '/v1/secrets', secretInfo: '/v1/secrets/info', release: '/v1/release', put: '/v1/put',
-  leases: '/v1/leases', leasesEnd: '/v1/leases/end', log: '/v1/log', logVerify: '/v1/log/verify', sshAgent: '/v1/ssh-agent',
+  status: '/v1/status',
+  join: '/v1/join',
+  secrets: '/v1/secrets',
+  secretInfo: '/v1/secrets/info',
+  release: '/v1/release',
+  put: '/v1/put',
+  leases: '/v1/leases',
+  leasesEnd: '/v1/leases/end',
+  log: '/v1/log',
+  logVerify: '/v1/log/verify',
+  sshAgent: '/v1/ssh-agent',
 } as const;

@@ -20,7 +20,9 @@ const letter: Letter = { kind: 'request', bytes: world.random(100) };
 describe('INV-MAIL-SEALED a letter opens for its reader only', () => {
   test('to a device, to a machine', async () => {
     expect(await openLetter(org, ada.id, ada.inbox, await sealLetter(org, { id: ada.id, key: ada.inbox.publicKey }, letter))).toEqual(letter);
-    expect(await openLetter(org, laptop.id, laptop.kem, await sealLetter(org, { id: laptop.id, key: laptop.kem.publicKey }, { ...letter, kind: 'notice' }))).toEqual({ ...letter, kind: 'notice' });
+    expect(
+      await openLetter(org, laptop.id, laptop.kem, await sealLetter(org, { id: laptop.id, key: laptop.kem.publicKey }, { ...letter, kind: 'notice' })),
+    ).toEqual({ ...letter, kind: 'notice' });
   });
   test('not for another key, id or org; not garbage', async () => {
     const mail = await sealLetter(org, { id: ada.id, key: ada.inbox.publicKey }, letter);
@@ -32,14 +34,19 @@ describe('INV-MAIL-SEALED a letter opens for its reader only', () => {
     expect(await codeOf(openLetter(org, ada.id, ada.inbox, await sealTo(ada.inbox.publicKey, 'inbox', org, [ada.id], pad(new Uint8Array(3)))))).toBe('E_CBOR');
   });
   test('small letters look alike', async () => {
-    const sizes = await Promise.all([1, 100, 900].map(async (size) => (await sealLetter(org, { id: ada.id, key: ada.inbox.publicKey }, { kind: 'notice', bytes: new Uint8Array(size) })).length));
+    const sizes = await Promise.all(
+      [1, 100, 900].map(
+        async (size) => (await sealLetter(org, { id: ada.id, key: ada.inbox.publicKey }, { kind: 'notice', bytes: new Uint8Array(size) })).length,
+      ),
+    );
     expect(new Set(sizes).size).toBe(1);
   });
 });
 
 describe('INV-NOTICE-SIGNED by an active device’s presence key, not old', () => {
   const notice: Notice = { org, device: ada.id, ts: world.clock.now(), head: world.state.head };
-  const judge = async (changes: Partial<Notice> = {}, signer = ada.presence, maxAgeMs = 60_000, at = world): Promise<string> => codeOf(verifyNotice(at.state, await signNotice({ ...notice, ...changes }, signer), at.clock.now(), maxAgeMs));
+  const judge = async (changes: Partial<Notice> = {}, signer = ada.presence, maxAgeMs = 60_000, at = world): Promise<string> =>
+    codeOf(verifyNotice(at.state, await signNotice({ ...notice, ...changes }, signer), at.clock.now(), maxAgeMs));
   test('an honest attestation, an honest end of a lease', async () => {
     expect(await judge()).toBe('accepted');
     const endLease = idFrom<LeaseId>(world.random);

@@ -11,8 +11,14 @@ import { type KemKey, pad, sealTo, unpad } from './seal.ts';
 import { parseEnvelope, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
 
 /** To a device: `request`, `receipt`. To a machine: `notice`. What is inside is signed and verified on its own. */
-export interface Letter { readonly kind: 'request' | 'receipt' | 'notice'; readonly bytes: Uint8Array }
-const letterCodec: Codec<Letter> = record<Letter>({ kind: [1, oneOf<Letter['kind']>(['request', 'receipt', 'notice'])], bytes: [2, bytesUpTo(limits.mailBytes)] });
+export interface Letter {
+  readonly kind: 'request' | 'receipt' | 'notice';
+  readonly bytes: Uint8Array;
+}
+const letterCodec: Codec<Letter> = record<Letter>({
+  kind: [1, oneOf<Letter['kind']>(['request', 'receipt', 'notice'])],
+  bytes: [2, bytesUpTo(limits.mailBytes)],
+});
 
 /** Sealed to a device's inbox key or a machine's key, padded. */
 export function sealLetter(org: OrgId, recipient: { readonly id: string; readonly key: Uint8Array }, letter: Letter): Promise<Uint8Array> {
@@ -26,21 +32,45 @@ export async function openLetter(org: OrgId, me: string, key: KemKey, mail: Uint
 }
 
 /** A device's word that it saw this head, or that a lease must end. Signed by its presence key: it can only reduce authority. */
-export interface Notice { readonly org: OrgId; readonly device: DeviceId; readonly ts: number; readonly head: Head; readonly endLease?: LeaseId }
-interface Versioned { readonly v: number; readonly suite: number }
-const noticeCodec: Codec<Notice & Versioned> = record<Notice & Versioned>({ v: [1, count], suite: [2, count], org: [3, orgIdCodec], device: [4, deviceIdCodec], ts: [5, time], head: [6, headCodec], endLease: [7, leaseIdCodec, 'optional'] });
+export interface Notice {
+  readonly org: OrgId;
+  readonly device: DeviceId;
+  readonly ts: number;
+  readonly head: Head;
+  readonly endLease?: LeaseId;
+}
+interface Versioned {
+  readonly v: number;
+  readonly suite: number;
+}
+const noticeCodec: Codec<Notice & Versioned> = record<Notice & Versioned>({
+  v: [1, count],
+  suite: [2, count],
+  org: [3, orgIdCodec],
+  device: [4, deviceIdCodec],
+  ts: [5, time],
+  head: [6, headCodec],
+  endLease: [7, leaseIdCodec, 'optional'],
+});
 
 export function signNotice(notice: Notice, presence: Signer): Promise<Uint8Array> {
   return signEnvelope('notice', encode(noticeCodec, { v: protocolVersion, suite: protocolSuite, ...notice }), [{ signer: presence }]);
 }
 
-export interface VerifiedNotice { readonly notice: Notice; readonly device: Device }
+export interface VerifiedNotice {
+  readonly notice: Notice;
+  readonly device: Device;
+}
 /** By an active device, not older than `maxAgeMs`. Throws E_SIGNATURE, E_REVOKED, E_ORG, E_CLOCK. The head in it is the caller's to compare. */
 export async function verifyNotice(state: OrgState, signed: Uint8Array, now: number, maxAgeMs: number): Promise<VerifiedNotice> {
   const envelope = parseEnvelope('notice', signed, 4_096);
   const keyId = envelope.signatures[0]?.keyId;
   const holder = keyId && state.keys.get(keyId);
-  check(holder?.kind === 'device' && holder.use === 'presence' && envelope.signatures.length === 1, 'E_SIGNATURE', 'not signed by a device of this organisation');
+  check(
+    holder?.kind === 'device' && holder.use === 'presence' && envelope.signatures.length === 1,
+    'E_SIGNATURE',
+    'not signed by a device of this organisation',
+  );
   const device = activeDevice(state, holder.id as DeviceId); // a device holder's id
   check(device !== undefined && device.keyIds.presence === keyId, 'E_REVOKED', 'signed by a device that is not active');
   await verifyEnvelopeSignature(envelope, 0, device.presenceKey);

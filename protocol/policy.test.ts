@@ -19,22 +19,60 @@ const [ada, ben, eve, zoe] = ids as [MemberId, MemberId, MemberId, MemberId]; //
 
 describe('patterns', () => {
   const table: readonly (readonly [pattern: string, path: string, matches: boolean])[] = [
-    ['prod/db', 'prod/db', true], ['prod/db', 'prod/db2', false], ['prod/db', 'prod', false], ['prod/db', 'prod/db/x', false],
-    ['prod/*', 'prod/db', true], ['prod/*', 'prod/db/x', false], ['prod/*', 'prod', false], ['*/db', 'prod/db', true], ['*', 'prod', true], ['*', 'prod/db', false],
-    ['prod/**', 'prod/db', true], ['prod/**', 'prod/db/x', true], ['prod/**', 'prod', false], ['**', 'prod', true], ['**', 'prod/db/x', true], ['prod/*/**', 'prod/a', false], ['prod/*/**', 'prod/a/b', true],
+    ['prod/db', 'prod/db', true],
+    ['prod/db', 'prod/db2', false],
+    ['prod/db', 'prod', false],
+    ['prod/db', 'prod/db/x', false],
+    ['prod/*', 'prod/db', true],
+    ['prod/*', 'prod/db/x', false],
+    ['prod/*', 'prod', false],
+    ['*/db', 'prod/db', true],
+    ['*', 'prod', true],
+    ['*', 'prod/db', false],
+    ['prod/**', 'prod/db', true],
+    ['prod/**', 'prod/db/x', true],
+    ['prod/**', 'prod', false],
+    ['**', 'prod', true],
+    ['**', 'prod/db/x', true],
+    ['prod/*/**', 'prod/a', false],
+    ['prod/*/**', 'prod/a/b', true],
   ];
   test.each(table)('%s on %s: %p', (pattern, path, expected) => expect(matches(pattern, path)).toBe(expected));
   const written: readonly (readonly [pattern: string, code: string])[] = [
-    ['prod/**', 'accepted'], ['**', 'accepted'], ['*', 'accepted'], ['a/*/b', 'accepted'], [Array.from({ length: 16 }, () => 'a').join('/'), 'accepted'], [Array.from({ length: 17 }, () => 'a').join('/'), 'E_POLICY'],
-    ['', 'E_POLICY'], ['/', 'E_POLICY'], ['prod/', 'E_POLICY'], ['**/db', 'E_POLICY'], ['prod*', 'E_POLICY'], ['prod/**/x', 'E_POLICY'], ['pröd', 'E_POLICY'], ['prod/\n', 'E_POLICY'], ['prod/..', 'E_POLICY'],
+    ['prod/**', 'accepted'],
+    ['**', 'accepted'],
+    ['*', 'accepted'],
+    ['a/*/b', 'accepted'],
+    [Array.from({ length: 16 }, () => 'a').join('/'), 'accepted'],
+    [Array.from({ length: 17 }, () => 'a').join('/'), 'E_POLICY'],
+    ['', 'E_POLICY'],
+    ['/', 'E_POLICY'],
+    ['prod/', 'E_POLICY'],
+    ['**/db', 'E_POLICY'],
+    ['prod*', 'E_POLICY'],
+    ['prod/**/x', 'E_POLICY'],
+    ['pröd', 'E_POLICY'],
+    ['prod/\n', 'E_POLICY'],
+    ['prod/..', 'E_POLICY'],
   ];
   test.each(written)('%p: %s', async (pattern, code) => expect(await codeOf(() => verifyPattern(pattern))).toBe(code));
 });
 
 describe('INV-POLICY-DENY default deny, and the most specific policy governs', () => {
-  const withPolicies = (...patterns: readonly string[]): OrgState => ({ ...world.state, policies: patterns.reduce((map, pattern) => { const policy = world.policy({ pattern }); return map.set(policy.policy, { ...policy, eh: '00'.repeat(32) as Hash }); }, world.state.policies) }); // no entry set them
+  const withPolicies = (...patterns: readonly string[]): OrgState => ({
+    ...world.state,
+    policies: patterns.reduce((map, pattern) => {
+      const policy = world.policy({ pattern });
+      return map.set(policy.policy, { ...policy, eh: '00'.repeat(32) as Hash });
+    }, world.state.policies),
+  }); // no entry set them
   const governs: readonly (readonly [path: string, pattern: string | undefined])[] = [
-    ['prod/db', 'prod/db'], ['prod/api', 'prod/*'], ['prod/a/b', 'prod/**'], ['test/db', '*/db'], ['test/api', undefined], ['prod', undefined],
+    ['prod/db', 'prod/db'],
+    ['prod/api', 'prod/*'],
+    ['prod/a/b', 'prod/**'],
+    ['test/db', '*/db'],
+    ['test/api', undefined],
+    ['prod', undefined],
   ];
   test.each(governs)('%s: %p, whatever the order', (path, pattern) => {
     const all = ['prod/**', 'prod/*', '*/db', 'prod/db'];
@@ -72,7 +110,12 @@ describe('INV-POLICY-SEATS each person fills one seat', () => {
     };
     fc.assert(
       fc.property(fc.array(clause, { minLength: 1, maxLength: 3 }), fc.subarray(ids), (clauses, present) => {
-        expect(satisfies(quorum(...clauses), present)).toBe(tryAll(clauses.flatMap(({ k, members }) => Array.from({ length: k }, () => members)), present));
+        expect(satisfies(quorum(...clauses), present)).toBe(
+          tryAll(
+            clauses.flatMap(({ k, members }) => Array.from({ length: k }, () => members)),
+            present,
+          ),
+        );
       }),
       { numRuns: 500 },
     );
@@ -81,7 +124,8 @@ describe('INV-POLICY-SEATS each person fills one seat', () => {
 
 describe('INV-POLICY-REACH a policy that nobody could meet is refused when it is made', () => {
   const group = idFrom<GroupId>(world.random);
-  const set = async (clauses: Policy['clauses'], changes: Partial<Policy> = {}): Promise<string> => codeOf(world.judge(await world.draft('policy.set', world.policy({ clauses, ...changes }))));
+  const set = async (clauses: Policy['clauses'], changes: Partial<Policy> = {}): Promise<string> =>
+    codeOf(world.judge(await world.draft('policy.set', world.policy({ clauses, ...changes }))));
   test('clauses', async () => {
     await world.append('group.set', { group, name: 'on call', members: [ada, ben] });
     const wil = world.member('wil').id;
@@ -91,7 +135,14 @@ describe('INV-POLICY-REACH a policy that nobody could meet is refused when it is
       ['lessons 4: more than there are', [{ k: 2, members: [ada], groups: [] }], 'E_QUORUM'],
       ['more than the group has', [{ k: 3, members: [], groups: [group] }], 'E_QUORUM'],
       ['people who may not approve', [{ k: 1, members: [wil], groups: [] }], 'E_QUORUM'],
-      ['one person for two clauses', [{ k: 1, members: [ada], groups: [] }, { k: 1, members: [ada], groups: [] }], 'E_QUORUM'],
+      [
+        'one person for two clauses',
+        [
+          { k: 1, members: [ada], groups: [] },
+          { k: 1, members: [ada], groups: [] },
+        ],
+        'E_QUORUM',
+      ],
       ['nobody', [{ k: 1, members: [], groups: [] }], 'E_QUORUM'],
       ['an unknown member', [{ k: 1, members: [idFrom<MemberId>(world.random)], groups: [] }], 'E_UNKNOWN_ID'],
       ['an unknown group', [{ k: 1, members: [ada], groups: [idFrom<GroupId>(world.random)] }], 'E_UNKNOWN_ID'],
@@ -121,8 +172,18 @@ describe('INV-POLICY-REACH a policy that nobody could meet is refused when it is
 
 describe('INV-POLICY-WIDENS what is not known to narrow counts as widening', () => {
   const base: Policy = world.policy({
-    clauses: [{ k: 1, members: [ada, ben], groups: [] }, { k: 1, members: [eve, zoe], groups: [] }], machines: { any: false, machines: ['m1' as MachineId, 'm2' as MachineId], groups: ['g1' as GroupId] }, scopes: ['process', 'exe'], reasonRequired: true, // ids that only this test compares
-    matchRequired: true, separationOfDuties: true, exePins: ['aa' as Hash, 'bb' as Hash], hosts: ['db.example'], hours: { days: [1, 2], fromMinute: 60, toMinute: 120 },
+    clauses: [
+      { k: 1, members: [ada, ben], groups: [] },
+      { k: 1, members: [eve, zoe], groups: [] },
+    ],
+    machines: { any: false, machines: ['m1' as MachineId, 'm2' as MachineId], groups: ['g1' as GroupId] },
+    scopes: ['process', 'exe'],
+    reasonRequired: true, // ids that only this test compares
+    matchRequired: true,
+    separationOfDuties: true,
+    exePins: ['aa' as Hash, 'bb' as Hash],
+    hosts: ['db.example'],
+    hours: { days: [1, 2], fromMinute: 60, toMinute: 120 },
   });
   const { hours: _, ...always } = base;
   const [first, second] = base.clauses as readonly [Policy['clauses'][0], Policy['clauses'][0]]; // two clauses, as just written
@@ -176,16 +237,32 @@ describe('INV-POLICY-WIDENS what is not known to narrow counts as widening', () 
   // What a policy allows, as sets: a change that counts as narrowing adds to none of them.
   const machines = ['m1', 'm2', 'm3'] as MachineId[];
   const groups = ['g1', 'g2'] as GroupId[];
-  const arbitrary = fc.record({
-    clauses: fc.array(fc.record({ k: fc.integer({ min: 1, max: 3 }), members: fc.subarray(ids, { minLength: 1 }), groups: fc.constant([] as GroupId[]) }), { minLength: 1, maxLength: 3 }),
-    machines: fc.record({ any: fc.boolean(), machines: fc.subarray(machines), groups: fc.subarray(groups) }),
-    maxTtlS: fc.nat(2), maxUses: fc.integer({ min: 1, max: 3 }), scopes: fc.subarray<LeaseScope>(['process', 'exe', 'machine'], { minLength: 1 }), tier: fc.constantFrom('low' as const, 'normal' as const, 'high' as const),
-    reasonRequired: fc.boolean(), separationOfDuties: fc.boolean(), revealAllowed: fc.boolean(), exePins: fc.subarray(['aa', 'bb'] as Hash[]), hours: fc.option(fc.constantFrom({ days: [1], fromMinute: 0, toMinute: 60 }, { days: [1, 2], fromMinute: 0, toMinute: 60 }), { nil: undefined }), retired: fc.boolean(),
-  }).map(({ hours, ...rest }): Policy => ({ ...always, policy: 'p' as PolicyId, ...rest, ...(hours ? { hours } : {}) })); // an id that only this test compares
+  const arbitrary = fc
+    .record({
+      clauses: fc.array(fc.record({ k: fc.integer({ min: 1, max: 3 }), members: fc.subarray(ids, { minLength: 1 }), groups: fc.constant([] as GroupId[]) }), {
+        minLength: 1,
+        maxLength: 3,
+      }),
+      machines: fc.record({ any: fc.boolean(), machines: fc.subarray(machines), groups: fc.subarray(groups) }),
+      maxTtlS: fc.nat(2),
+      maxUses: fc.integer({ min: 1, max: 3 }),
+      scopes: fc.subarray<LeaseScope>(['process', 'exe', 'machine'], { minLength: 1 }),
+      tier: fc.constantFrom('low' as const, 'normal' as const, 'high' as const),
+      reasonRequired: fc.boolean(),
+      separationOfDuties: fc.boolean(),
+      revealAllowed: fc.boolean(),
+      exePins: fc.subarray(['aa', 'bb'] as Hash[]),
+      hours: fc.option(fc.constantFrom({ days: [1], fromMinute: 0, toMinute: 60 }, { days: [1, 2], fromMinute: 0, toMinute: 60 }), { nil: undefined }),
+      retired: fc.boolean(),
+    })
+    .map(({ hours, ...rest }): Policy => ({ ...always, policy: 'p' as PolicyId, ...rest, ...(hours ? { hours } : {}) })); // an id that only this test compares
   // Mostly the policy before, so that many of the pairs narrow.
   const pair = fc.tuple(arbitrary, arbitrary, fc.array(fc.nat(4), { minLength: 12, maxLength: 12 })).map(([before, other, dice]): readonly [Policy, Policy] => {
     const names = Object.keys(other).filter((name) => name !== 'hours' || other.hours !== undefined);
-    return [before, { ...before, ...Object.fromEntries(names.filter((_name, index) => dice[index % 12] === 0).map((name) => [name, Reflect.get(other, name)])) }];
+    return [
+      before,
+      { ...before, ...Object.fromEntries(names.filter((_name, index) => dice[index % 12] === 0).map((name) => [name, Reflect.get(other, name)])) },
+    ];
   });
   test('narrowing never adds a person, a set of people that suffices, a machine, a lease, a program or an hour', () => {
     fc.assert(
@@ -202,7 +279,8 @@ describe('INV-POLICY-WIDENS what is not known to narrow counts as widening', () 
         if (lease(next)) expect(lease(before)).toBe(true);
         for (const scope of next.scopes) expect(before.scopes).toContain(scope);
         for (const exe of ['aa', 'bb', 'cc'] as Hash[]) if (runs(next, exe)) expect(runs(before, exe)).toBe(true);
-        for (const day of [0, 1, 2]) if (withinHours(next, Date.UTC(2026, 0, 4 + day, 0, 30))) expect(withinHours(before, Date.UTC(2026, 0, 4 + day, 0, 30))).toBe(true);
+        for (const day of [0, 1, 2])
+          if (withinHours(next, Date.UTC(2026, 0, 4 + day, 0, 30))) expect(withinHours(before, Date.UTC(2026, 0, 4 + day, 0, 30))).toBe(true);
         if (!next.reasonRequired) expect(before.reasonRequired).toBe(false);
         if (!next.separationOfDuties) expect(before.separationOfDuties).toBe(false);
         if (next.revealAllowed) expect(before.revealAllowed).toBe(true);
@@ -217,8 +295,16 @@ describe('hours are UTC and may pass midnight', () => {
   const office = world.policy({ hours: { days: [1, 2, 3, 4, 5], fromMinute: 9 * 60, toMinute: 17 * 60 } });
   const night = world.policy({ hours: { days: [5], fromMinute: 22 * 60, toMinute: 6 * 60 } });
   const table: readonly (readonly [what: string, policy: Policy, now: number, expected: boolean])[] = [
-    ['no hours', world.policy(), at(0, 3), true], ['Monday at nine', office, at(1, 9), true], ['a minute before', office, at(1, 8, 59), false], ['at five', office, at(1, 17), false], ['Sunday', office, at(0, 12), false],
-    ['Friday at ten in the evening', night, at(5, 22), true], ['Saturday at five, still Friday’s night', night, at(6, 5, 59), true], ['Saturday at six', night, at(6, 6), false], ['Friday at five in the morning', night, at(5, 5), false], ['Saturday at ten in the evening', night, at(6, 22), false],
+    ['no hours', world.policy(), at(0, 3), true],
+    ['Monday at nine', office, at(1, 9), true],
+    ['a minute before', office, at(1, 8, 59), false],
+    ['at five', office, at(1, 17), false],
+    ['Sunday', office, at(0, 12), false],
+    ['Friday at ten in the evening', night, at(5, 22), true],
+    ['Saturday at five, still Friday’s night', night, at(6, 5, 59), true],
+    ['Saturday at six', night, at(6, 6), false],
+    ['Friday at five in the morning', night, at(5, 5), false],
+    ['Saturday at ten in the evening', night, at(6, 22), false],
   ];
   test.each(table)('%s', (_what, policy, now, expected) => expect(withinHours(policy, now)).toBe(expected));
 });

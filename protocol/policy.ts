@@ -37,7 +37,9 @@ function moreSpecific(a: string, b: string): number {
 
 /** The most specific policy in force for `path`; undefined is "default deny". */
 export function policyFor(state: OrgState, path: string): PolicyInForce | undefined {
-  return [...state.policies.values()].filter((policy) => !policy.retired && matches(policy.pattern, path)).sort((a, b) => moreSpecific(a.pattern, b.pattern))[0];
+  return [...state.policies.values()]
+    .filter((policy) => !policy.retired && matches(policy.pattern, path))
+    .sort((a, b) => moreSpecific(a.pattern, b.pattern))[0];
 }
 
 function namedApprovers(state: OrgState, clause: Clause): readonly MemberId[] {
@@ -47,7 +49,9 @@ function namedApprovers(state: OrgState, clause: Clause): readonly MemberId[] {
 
 /** Members that a clause names and that can approve now: active, approver, with a live device. */
 export function clauseMembers(state: OrgState, clause: Clause): readonly MemberId[] {
-  return namedApprovers(state, clause).filter((member) => devicesOf(state, member).length > 0).sort();
+  return namedApprovers(state, clause)
+    .filter((member) => devicesOf(state, member).length > 0)
+    .sort();
 }
 
 export interface Quorum {
@@ -72,7 +76,11 @@ export function quorumOf(state: OrgState, policy: Policy): Quorum {
 export function verifyReachable(state: OrgState, policy: Policy): void {
   const clauses = policy.clauses.map((clause) => ({ k: clause.k, members: namedApprovers(state, clause) }));
   const members = [...new Set(clauses.flatMap((clause) => clause.members))];
-  check(members.length <= limits.quorumN && satisfies({ k: 0, members, clauses }, members), 'E_QUORUM', 'fewer people may approve than the policy needs, or too many');
+  check(
+    members.length <= limits.quorumN && satisfies({ k: 0, members, clauses }, members),
+    'E_QUORUM',
+    'fewer people may approve than the policy needs, or too many',
+  );
 }
 
 /** True where `present` fill every clause, each person in one clause only (a matching of people to seats). */
@@ -99,7 +107,10 @@ export function machineEntitled(state: OrgState, policy: Policy, machine: Machin
 }
 
 export function entitledMachines(state: OrgState, policy: Policy): readonly MachineId[] {
-  return [...state.machines.values()].filter((machine) => machineEntitled(state, policy, machine.machine)).map((machine) => machine.machine).sort();
+  return [...state.machines.values()]
+    .filter((machine) => machineEntitled(state, policy, machine.machine))
+    .map((machine) => machine.machine)
+    .sort();
 }
 
 /** True unless `next` is known to allow no more than `before`: what is not known to narrow counts as widening. */
@@ -112,19 +123,34 @@ export function widens(before: Policy | undefined, next: Policy): boolean {
     return old !== undefined && clause.k >= old.k && subset(clause.members, old.members) && subset(clause.groups, old.groups);
   };
   // A clause more may only name people who could approve before: it hands out shares.
-  const sameCircle = (clause: Clause): boolean => subset(clause.members, before.clauses.flatMap(({ members }) => members)) && subset(clause.groups, before.clauses.flatMap(({ groups }) => groups));
+  const sameCircle = (clause: Clause): boolean =>
+    subset(
+      clause.members,
+      before.clauses.flatMap(({ members }) => members),
+    ) &&
+    subset(
+      clause.groups,
+      before.clauses.flatMap(({ groups }) => groups),
+    );
   const stricter = (old: boolean, now: boolean): boolean => now || !old;
   const tiers = ['low', 'normal', 'high'];
   const narrows =
     !before.retired &&
     next.pattern === before.pattern &&
     next.clauses.length >= before.clauses.length &&
-    next.clauses.slice(0, before.clauses.length).every(clauseNarrows) && next.clauses.slice(before.clauses.length).every(sameCircle) &&
-    (before.machines.any || (!next.machines.any && subset(next.machines.machines, before.machines.machines) && subset(next.machines.groups, before.machines.groups))) &&
-    next.maxTtlS <= before.maxTtlS && next.maxUses <= before.maxUses && subset(next.scopes, before.scopes) &&
+    next.clauses.slice(0, before.clauses.length).every(clauseNarrows) &&
+    next.clauses.slice(before.clauses.length).every(sameCircle) &&
+    (before.machines.any ||
+      (!next.machines.any && subset(next.machines.machines, before.machines.machines) && subset(next.machines.groups, before.machines.groups))) &&
+    next.maxTtlS <= before.maxTtlS &&
+    next.maxUses <= before.maxUses &&
+    subset(next.scopes, before.scopes) &&
     tiers.indexOf(next.tier) >= tiers.indexOf(before.tier) &&
-    stricter(before.reasonRequired, next.reasonRequired) && stricter(before.matchRequired, next.matchRequired) && stricter(before.separationOfDuties, next.separationOfDuties) &&
-    stricter(!before.revealAllowed, !next.revealAllowed) && next.maxStalenessMs <= before.maxStalenessMs &&
+    stricter(before.reasonRequired, next.reasonRequired) &&
+    stricter(before.matchRequired, next.matchRequired) &&
+    stricter(before.separationOfDuties, next.separationOfDuties) &&
+    stricter(!before.revealAllowed, !next.revealAllowed) &&
+    next.maxStalenessMs <= before.maxStalenessMs &&
     (before.exePins.length === 0 || (next.exePins.length > 0 && subset(next.exePins, before.exePins))) &&
     (before.hosts.length === 0 || (next.hosts.length > 0 && subset(next.hosts, before.hosts))) &&
     (before.hours === undefined || (next.hours !== undefined && sameHours(before.hours, next.hours)));

@@ -21,7 +21,18 @@ await world.put('prod/db', 'value');
 const request = await ask(world, laptop, ['prod/db']);
 const { evidence } = await receive(world, request, await answer(world, world.device('ada'), request, 'approve'));
 const first: Receipt = {
-  org: world.state.org, machine: laptop.id, n: 0, prev: zeroHash, ts: world.clock.now(), head: world.state.head, outcome: 'released', requestId: request.request.requestId, rh: request.rh, request: request.bytes, evidence: [evidence], note: '',
+  org: world.state.org,
+  machine: laptop.id,
+  n: 0,
+  prev: zeroHash,
+  ts: world.clock.now(),
+  head: world.state.head,
+  outcome: 'released',
+  requestId: request.request.requestId,
+  rh: request.rh,
+  request: request.bytes,
+  evidence: [evidence],
+  note: '',
 };
 const sign = (changes: Partial<Receipt> = {}, machine = laptop): Promise<SignedReceipt> => signReceipt({ ...first, ...changes }, machine.sig);
 
@@ -62,7 +73,24 @@ describe('INV-RCPT-CHAIN row 35: none is missing, none was changed', () => {
     verifyChain(undefined, a);
     verifyChain({ n: 0, hash: a.hash }, b);
     const wrong: readonly (readonly [Parameters<typeof verifyChain>[0], Partial<Receipt>])[] = [
-      [undefined, { n: 1, prev: one.hash }], [undefined, { n: 0, prev: one.hash }], [{ n: 0, hash: a.hash }, { n: 2, prev: one.hash }], [{ n: 0, hash: a.hash }, { n: 1, prev: 'ab'.repeat(32) as Hash }], [{ n: 0, hash: a.hash }, { n: 0, prev: zeroHash }], [{ n: 5, hash: a.hash }, { n: 1, prev: one.hash }],
+      [undefined, { n: 1, prev: one.hash }],
+      [undefined, { n: 0, prev: one.hash }],
+      [
+        { n: 0, hash: a.hash },
+        { n: 2, prev: one.hash },
+      ],
+      [
+        { n: 0, hash: a.hash },
+        { n: 1, prev: 'ab'.repeat(32) as Hash },
+      ],
+      [
+        { n: 0, hash: a.hash },
+        { n: 0, prev: zeroHash },
+      ],
+      [
+        { n: 5, hash: a.hash },
+        { n: 1, prev: one.hash },
+      ],
     ];
     for (const [before, changes] of wrong) {
       const next = await verifyReceipt(world.state, (await sign(changes)).bytes);

@@ -2,7 +2,18 @@
 import { type Evidence, evidenceCodec } from './approval.ts';
 import { type Codec, array, bytesUpTo, count, decode, encode, oneOf, record, text, time } from './codec.ts';
 import { check } from './errors.ts';
-import { type Hash, type LeaseId, type MachineId, type OrgId, type RequestId, hashCodec, leaseIdCodec, machineIdCodec, orgIdCodec, requestIdCodec } from './hash.ts';
+import {
+  type Hash,
+  type LeaseId,
+  type MachineId,
+  type OrgId,
+  type RequestId,
+  hashCodec,
+  leaseIdCodec,
+  machineIdCodec,
+  orgIdCodec,
+  requestIdCodec,
+} from './hash.ts';
 import type { Signer } from './keys.ts';
 import { limits } from './limits.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
@@ -12,7 +23,11 @@ import { parseEnvelope, payloadHash, signEnvelope, verifyEnvelopeSignature } fro
 
 /** `released` once per request; `used` for each read from a lease; `ended` when a lease ends; the others end a request without a release. */
 export type Outcome = 'released' | 'denied' | 'expired' | 'withdrawn' | 'failed' | 'used' | 'ended' | 'stored';
-export interface LeaseGrant { readonly id: LeaseId; readonly terms: LeaseTerms; readonly until: number }
+export interface LeaseGrant {
+  readonly id: LeaseId;
+  readonly terms: LeaseTerms;
+  readonly until: number;
+}
 export interface Receipt {
   readonly org: OrgId;
   readonly machine: MachineId;
@@ -32,15 +47,33 @@ export interface Receipt {
   /** Why, as a code (`E_EXE_HASH`, `time`, `uses`, `process-exit`, `ended-by-device`), or who used it. */
   readonly note: string;
 }
-interface Versioned { readonly v: number; readonly suite: number }
+interface Versioned {
+  readonly v: number;
+  readonly suite: number;
+}
 const leaseCodec: Codec<LeaseGrant> = record<LeaseGrant>({ id: [1, leaseIdCodec], terms: [2, leaseTermsCodec], until: [3, time] });
 const receiptCodec: Codec<Receipt & Versioned> = record<Receipt & Versioned>({
-  v: [1, count], suite: [2, count], org: [3, orgIdCodec], machine: [4, machineIdCodec], n: [5, count], prev: [6, hashCodec], ts: [7, time], head: [8, headCodec],
-  outcome: [9, oneOf<Outcome>(['released', 'denied', 'expired', 'withdrawn', 'failed', 'used', 'ended', 'stored'])], requestId: [10, requestIdCodec], rh: [11, hashCodec],
-  request: [12, bytesUpTo(limits.requestBytes), 'optional'], evidence: [13, array(evidenceCodec, limits.quorumN)], lease: [14, leaseCodec, 'optional'], note: [15, text(512)],
+  v: [1, count],
+  suite: [2, count],
+  org: [3, orgIdCodec],
+  machine: [4, machineIdCodec],
+  n: [5, count],
+  prev: [6, hashCodec],
+  ts: [7, time],
+  head: [8, headCodec],
+  outcome: [9, oneOf<Outcome>(['released', 'denied', 'expired', 'withdrawn', 'failed', 'used', 'ended', 'stored'])],
+  requestId: [10, requestIdCodec],
+  rh: [11, hashCodec],
+  request: [12, bytesUpTo(limits.requestBytes), 'optional'],
+  evidence: [13, array(evidenceCodec, limits.quorumN)],
+  lease: [14, leaseCodec, 'optional'],
+  note: [15, text(512)],
 });
 
-export interface SignedReceipt { readonly bytes: Uint8Array; readonly hash: Hash }
+export interface SignedReceipt {
+  readonly bytes: Uint8Array;
+  readonly hash: Hash;
+}
 
 export async function signReceipt(receipt: Receipt, machine: Signer): Promise<SignedReceipt> {
   const payload = encode(receiptCodec, { v: protocolVersion, suite: protocolSuite, ...receipt });
@@ -49,7 +82,11 @@ export async function signReceipt(receipt: Receipt, machine: Signer): Promise<Si
 
 declare const verified: unique symbol;
 /** Minted by verifyReceipt only. */
-export interface VerifiedReceipt { readonly [verified]: true; readonly receipt: Receipt; readonly hash: Hash }
+export interface VerifiedReceipt {
+  readonly [verified]: true;
+  readonly receipt: Receipt;
+  readonly hash: Hash;
+}
 
 /** Signed by the machine it names. A revoked machine's old receipts stay readable. Throws E_SIGNATURE, E_ORG, E_SUITE. */
 export async function verifyReceipt(state: OrgState, signed: Uint8Array): Promise<VerifiedReceipt> {
@@ -69,5 +106,9 @@ export async function verifyReceipt(state: OrgState, signed: Uint8Array): Promis
 /** The next link of a machine's chain. Throws E_AUDIT_GAP. */
 export function verifyChain(before: { readonly n: number; readonly hash: Hash } | undefined, next: VerifiedReceipt): void {
   const { n, prev } = next.receipt;
-  check(before === undefined ? n === 0 && /^0+$/.test(prev) : n === before.n + 1 && prev === before.hash, 'E_AUDIT_GAP', 'receipts of this machine are missing or were changed');
+  check(
+    before === undefined ? n === 0 && /^0+$/.test(prev) : n === before.n + 1 && prev === before.hash,
+    'E_AUDIT_GAP',
+    'receipts of this machine are missing or were changed',
+  );
 }

@@ -18,21 +18,33 @@ async function org(policy: Partial<Policy> = {}): Promise<World> {
   await world.genesis({ policies: [policy] });
   await world.addMember('ben');
   await world.addMachine('laptop', { owner: world.member('ada').id });
-  await world.put('prod/db', { kind: 'fields', fields: [{ name: 'user', value: new Uint8Array(1) }, { name: 'password', value: new Uint8Array(1) }] });
+  await world.put('prod/db', {
+    kind: 'fields',
+    fields: [
+      { name: 'user', value: new Uint8Array(1) },
+      { name: 'password', value: new Uint8Array(1) },
+    ],
+  });
   return world;
 }
 const world = await org();
 const laptop = world.machine('laptop');
 const ada = world.device('ada');
 const item = found((await ask(world, laptop, ['prod/db'])).request.items[0], 'item');
-const judge = async (how: Ask = {}, at = world, paths: Parameters<typeof ask>[2] = ['prod/db']): Promise<string> => codeOf(look(at, at.device('ada'), (await ask(at, at.machine('laptop'), paths, how)).bytes));
+const judge = async (how: Ask = {}, at = world, paths: Parameters<typeof ask>[2] = ['prod/db']): Promise<string> =>
+  codeOf(look(at, at.device('ada'), (await ask(at, at.machine('laptop'), paths, how)).bytes));
 
 describe('INV-REQ-SIGNED row 2: only what an active machine of this org signed is looked at', () => {
   test('an honest request is shown as it was signed', async () => {
     const request = await ask(world, laptop, ['prod/db', ['prod/db', 'password']], { reason: 'why' });
     const card = await look(world, ada, request.bytes);
     expect(card.request.claimed.reason).toBe('why');
-    expect([card.rh, card.machine.name, card.items.map(({ secret }) => secret.path), card.policies.length]).toEqual([request.rh, 'laptop', ['prod/db', 'prod/db'], 1]);
+    expect([card.rh, card.machine.name, card.items.map(({ secret }) => secret.path), card.policies.length]).toEqual([
+      request.rh,
+      'laptop',
+      ['prod/db', 'prod/db'],
+      1,
+    ]);
   });
   test('row 2: the ephemeral key replaced', async () => {
     const { bytes } = await ask(world, laptop, ['prod/db']);
@@ -62,7 +74,9 @@ describe('INV-REQ-SIGNED row 2: only what an active machine of this org signed i
     expect(await codeOf(look(at, at.device('ada'), (await signRequest(request, at.device('ada').sig)).bytes))).toBe('E_SIG_REQUEST');
     expect(await codeOf(look(at, at.device('ada'), (await signRequest(request, waits.sig)).bytes))).toBe('E_MACHINE_REVOKED');
     const envelope = parseEnvelope('request', bytes, limits.requestBytes);
-    expect(await codeOf(look(at, at.device('ada'), encodeEnvelope({ ...envelope, signatures: [...envelope.signatures, ...envelope.signatures] })))).toBe('E_SIG_REQUEST');
+    expect(await codeOf(look(at, at.device('ada'), encodeEnvelope({ ...envelope, signatures: [...envelope.signatures, ...envelope.signatures] })))).toBe(
+      'E_SIG_REQUEST',
+    );
     expect(await codeOf(look(at, at.device('ada'), (await signRequest(request, await signerOf(at.random(32)))).bytes))).toBe('E_SIG_REQUEST');
     await at.append('machine.revoke', { machine: at.machine('laptop').id, exposed: [] });
     expect(await codeOf(look(at, at.device('ada'), bytes))).toBe('E_MACHINE_REVOKED');
@@ -70,8 +84,12 @@ describe('INV-REQ-SIGNED row 2: only what an active machine of this org signed i
   test('one machine names another', async () => {
     const at = await org();
     const other = await at.addMachine('server');
-    expect(await codeOf(look(at, at.device('ada'), (await ask(at, other, ['prod/db'], { changes: { machine: at.machine('laptop').id } })).bytes))).toBe('E_SIG_REQUEST');
-    expect(await codeOf(look(at, at.device('ada'), (await ask(at, other, ['prod/db'], { changes: { keyId: at.machine('laptop').sig.keyId } })).bytes))).toBe('E_SIG_REQUEST');
+    expect(await codeOf(look(at, at.device('ada'), (await ask(at, other, ['prod/db'], { changes: { machine: at.machine('laptop').id } })).bytes))).toBe(
+      'E_SIG_REQUEST',
+    );
+    expect(await codeOf(look(at, at.device('ada'), (await ask(at, other, ['prod/db'], { changes: { keyId: at.machine('laptop').sig.keyId } })).bytes))).toBe(
+      'E_SIG_REQUEST',
+    );
   });
   test('row 18: another version, row 20: another org', async () => {
     expect(await judge({ changes: { v: 2 } as Partial<Request> })).toBe('E_SUITE'); // a field that honest machines do not set
@@ -145,7 +163,9 @@ describe('INV-REQ-ITEMS row 7: newest versions under current policies, by an ent
   test.each(items)('%s', async (_what, wanted, code) => expect(await judge({ changes: { items: wanted } })).toBe(code));
   test('as many as a card can hold, and not one more', async () => {
     expect(await judge({ changes: { items: Array.from({ length: limits.itemsPerRequest }, () => item) } })).toBe('accepted');
-    expect(await codeOf(ask(world, laptop, ['prod/db'], { changes: { items: Array.from({ length: limits.itemsPerRequest + 1 }, () => item) } }))).toBe('E_FIELD');
+    expect(await codeOf(ask(world, laptop, ['prod/db'], { changes: { items: Array.from({ length: limits.itemsPerRequest + 1 }, () => item) } }))).toBe(
+      'E_FIELD',
+    );
   });
   test('a newer version, a retired secret, a changed policy', async () => {
     const at = await org();
@@ -189,7 +209,12 @@ describe('INV-REQ-POLICY what the policy wants of the asker', () => {
   test.each(wants)('%s', async (_what, policy, how, code) => expect(await judge(how, await org(policy))).toBe(code));
   test('a lease is within a policy or it is once', async () => {
     const policy = { maxTtlS: 10, maxUses: 5, scopes: ['process'] as const };
-    const table: readonly (readonly [LeaseTerms, string])[] = [[{ ttlS: 10, uses: 5, scope: 'process' }, 'accepted'], [{ ttlS: 11, uses: 5, scope: 'process' }, 'E_LEASE_BOUNDS'], [{ ttlS: 10, uses: 6, scope: 'process' }, 'E_LEASE_BOUNDS'], [{ ttlS: 0, uses: 1, scope: 'machine' }, 'accepted']];
+    const table: readonly (readonly [LeaseTerms, string])[] = [
+      [{ ttlS: 10, uses: 5, scope: 'process' }, 'accepted'],
+      [{ ttlS: 11, uses: 5, scope: 'process' }, 'E_LEASE_BOUNDS'],
+      [{ ttlS: 10, uses: 6, scope: 'process' }, 'E_LEASE_BOUNDS'],
+      [{ ttlS: 0, uses: 1, scope: 'machine' }, 'accepted'],
+    ];
     for (const [lease, code] of table) expect(await codeOf(() => verifyLease(lease, policy))).toBe(code);
   });
 });
@@ -197,12 +222,23 @@ describe('INV-REQ-POLICY what the policy wants of the asker', () => {
 describe('INV-REQ-TEXT rows 84, 85: text that would deceive is refused again at the device', () => {
   const bad = 'report\u202etxt.exe';
   const texts: readonly (readonly [what: string, ask: Ask])[] = [
-    ['the reason', { reason: bad }], ['the agent', { agent: bad }], ['a reason of 121 characters', { reason: 'x'.repeat(121) }], ['an agent of 65 characters', { agent: 'x'.repeat(65) }], ['two lines', { reason: 'a\nb' }],
-    ['the user', { observed: { user: bad } }], ['the binary', { observed: { exe: bad } }], ['the script', { observed: { script: bad } }], ['the folder', { observed: { cwd: bad } }], ['the container', { observed: { container: bad } }],
-    ['an argument', { observed: { argv: ['psql', bad] } }], ['an ancestor', { observed: { ancestors: [{ pid: 1, exe: bad, argv: [] }] } }], ['an ancestor’s argument', { observed: { ancestors: [{ pid: 1, argv: [bad] }] } }],
+    ['the reason', { reason: bad }],
+    ['the agent', { agent: bad }],
+    ['a reason of 121 characters', { reason: 'x'.repeat(121) }],
+    ['an agent of 65 characters', { agent: 'x'.repeat(65) }],
+    ['two lines', { reason: 'a\nb' }],
+    ['the user', { observed: { user: bad } }],
+    ['the binary', { observed: { exe: bad } }],
+    ['the script', { observed: { script: bad } }],
+    ['the folder', { observed: { cwd: bad } }],
+    ['the container', { observed: { container: bad } }],
+    ['an argument', { observed: { argv: ['psql', bad] } }],
+    ['an ancestor', { observed: { ancestors: [{ pid: 1, exe: bad, argv: [] }] } }],
+    ['an ancestor’s argument', { observed: { ancestors: [{ pid: 1, argv: [bad] }] } }],
   ];
   test.each(texts)('%s', async (_what, how) => expect(await judge(how)).toBe('E_TEXT'));
-  test('arguments may begin with a space and be empty, because the kernel says so', async () => expect(await judge({ observed: { argv: [' ', '', 'a '] } })).toBe('accepted'));
+  test('arguments may begin with a space and be empty, because the kernel says so', async () =>
+    expect(await judge({ observed: { argv: [' ', '', 'a '] } })).toBe('accepted'));
   test('what is unknown is absent', async () => {
     const { exe: _1, user: _2, cwd: _3, ...unknown } = psql;
     const { request } = await ask(world, laptop, ['prod/db']);

@@ -1,9 +1,22 @@
 // A request: what a machine says a process asks for, signed and sealed to each device that may decide (spec/09-release.md §request).
-import { type Codec, array, bytes, count, decode, encode, int, oneOf, record, text, time } from './codec.ts';
+import { type Codec, array, bytes, count, decode, encode, int, record, text, time } from './codec.ts';
 import { ProtocolError, check } from './errors.ts';
 import {
-  type Hash, type KeyId, type MachineId, type MemberId, type OrgId, type RequestId, type SecretId,
-  hash, hashBytes, hashCodec, keyIdCodec, machineIdCodec, orgIdCodec, requestIdCodec, secretIdCodec,
+  type Hash,
+  type KeyId,
+  type MachineId,
+  type MemberId,
+  type OrgId,
+  type RequestId,
+  type SecretId,
+  hash,
+  hashBytes,
+  hashCodec,
+  keyIdCodec,
+  machineIdCodec,
+  orgIdCodec,
+  requestIdCodec,
+  secretIdCodec,
 } from './hash.ts';
 import { type Signer, kemPublicKeyCodec } from './keys.ts';
 import { limits } from './limits.ts';
@@ -11,44 +24,40 @@ import { type LeaseScope, leaseScopeCodec } from './org-log/bodies.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
 import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine, hasRole } from './org-log/state.ts';
 import { compareHead } from './org-log/verify.ts';
+import { type Claimed, type Observed, claimedCodec, observedCodec, verifyShown } from './observed.ts';
 import { machineEntitled, policyFor, quorumOf, withinHours } from './policy.ts';
 import { parseEnvelope, payloadHash, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
-import { verifyClaim, verifyPath, verifyText } from './text.ts';
+import { verifyPath } from './text.ts';
 import { type MailboxId, mailboxIdCodec } from './wire.ts';
 
-export interface ObservedProcess { readonly pid: number; readonly exe?: string; /** Where the program is an interpreter. */ readonly script?: string; readonly argv: readonly string[] }
-/** What the kernel says of the requester. An absent field is unknown, never guessed. Text is escaped and cut at the source. */
-export interface Observed {
-  readonly uid?: number;
-  readonly user?: string;
-  readonly pid?: number;
-  /** Milliseconds since the epoch. */
-  readonly startedAt?: number;
-  readonly exe?: string;
-  readonly exeHash?: Hash;
-  readonly script?: string;
-  readonly scriptHash?: Hash;
-  readonly argv: readonly string[];
-  readonly cwd?: string;
-  /** Nearest first. */
-  readonly ancestors: readonly ObservedProcess[];
-  readonly namespaces: 'same' | 'other' | 'unknown';
-  readonly container?: string;
-  readonly terminal: 'tty' | 'ssh' | 'none' | 'unknown';
-  /** `unverified`: no process handle of the kernel, so the pid could have been reused. */
-  readonly identity: 'pidfd' | 'unverified';
-  /** The process that a lease binds to: 0 = the requester, n = its n-th ancestor. */
-  readonly anchor: number;
-}
-export interface Claimed { readonly agent: string; readonly reason: string }
+export type { Claimed, Observed, ObservedProcess } from './observed.ts';
+
 /** Once is uses 1 and ttlS 0. */
-export interface LeaseTerms { readonly ttlS: number; readonly uses: number; readonly scope: LeaseScope }
-export const leaseTermsCodec: Codec<LeaseTerms> = record<LeaseTerms>({ ttlS: [1, int(0, limits.leaseMaxS)], uses: [2, int(1, limits.usesMax)], scope: [3, leaseScopeCodec] });
+export interface LeaseTerms {
+  readonly ttlS: number;
+  readonly uses: number;
+  readonly scope: LeaseScope;
+}
+export const leaseTermsCodec: Codec<LeaseTerms> = record<LeaseTerms>({
+  ttlS: [1, int(0, limits.leaseMaxS)],
+  uses: [2, int(1, limits.usesMax)],
+  scope: [3, leaseScopeCodec],
+});
 export const once: LeaseTerms = { ttlS: 0, uses: 1, scope: 'process' };
 
-export interface RequestItem { readonly secret: SecretId; readonly ver: number; readonly putEh: Hash; readonly policyEh: Hash; readonly field?: string }
+export interface RequestItem {
+  readonly secret: SecretId;
+  readonly ver: number;
+  readonly putEh: Hash;
+  readonly policyEh: Hash;
+  readonly field?: string;
+}
 /** A machine's proposal of a new version: where its sealed secret.put lies, and its hash. */
-export interface Proposal { readonly blob: Hash; readonly digest: Hash; readonly path: string }
+export interface Proposal {
+  readonly blob: Hash;
+  readonly digest: Hash;
+  readonly path: string;
+}
 
 export interface Request {
   readonly org: OrgId;
@@ -72,26 +81,45 @@ export interface Request {
   readonly issuedAt: number;
   readonly expiresAt: number;
 }
-interface Versioned { readonly v: number; readonly suite: number }
+interface Versioned {
+  readonly v: number;
+  readonly suite: number;
+}
 
-const seen = text(limits.observedBytes);
-const processCodec: Codec<ObservedProcess> = record<ObservedProcess>({ pid: [1, count], exe: [2, seen, 'optional'], argv: [3, array(seen, limits.argv)], script: [4, seen, 'optional'] });
-const observedCodec: Codec<Observed> = record<Observed>({
-  uid: [1, count, 'optional'], user: [2, seen, 'optional'], pid: [3, count, 'optional'], startedAt: [4, time, 'optional'], exe: [5, seen, 'optional'], exeHash: [6, hashCodec, 'optional'], script: [7, seen, 'optional'], scriptHash: [8, hashCodec, 'optional'],
-  argv: [9, array(seen, limits.argv)], cwd: [10, seen, 'optional'], ancestors: [11, array(processCodec, limits.ancestors)], namespaces: [12, oneOf<Observed['namespaces']>(['same', 'other', 'unknown'])],
-  container: [13, seen, 'optional'], terminal: [14, oneOf<Observed['terminal']>(['tty', 'ssh', 'none', 'unknown'])], identity: [15, oneOf<Observed['identity']>(['pidfd', 'unverified'])], anchor: [16, int(0, limits.ancestors)],
+const itemCodec: Codec<RequestItem> = record<RequestItem>({
+  secret: [1, secretIdCodec],
+  ver: [2, count],
+  putEh: [3, hashCodec],
+  policyEh: [4, hashCodec],
+  field: [5, text(64, 1), 'optional'],
 });
-const claimedCodec: Codec<Claimed> = record<Claimed>({ agent: [1, text(512)], reason: [2, text(1_024)] });
-const itemCodec: Codec<RequestItem> = record<RequestItem>({ secret: [1, secretIdCodec], ver: [2, count], putEh: [3, hashCodec], policyEh: [4, hashCodec], field: [5, text(64, 1), 'optional'] });
 const proposalCodec: Codec<Proposal> = record<Proposal>({ blob: [1, hashCodec], digest: [2, hashCodec], path: [3, text(limits.pathBytes, 1)] });
 export const headCodec: Codec<Head> = record<Head>({ seq: [1, count], eh: [2, hashCodec] });
 const requestCodec: Codec<Request & Versioned> = record<Request & Versioned>({
-  v: [1, count], suite: [2, count], org: [3, orgIdCodec], head: [4, headCodec], requestId: [5, requestIdCodec], machine: [6, machineIdCodec], keyId: [7, keyIdCodec], bootId: [8, bytes(16)], ctr: [9, count],
-  items: [10, array(itemCodec, limits.itemsPerRequest)], proposal: [11, proposalCodec, 'optional'], epk: [12, kemPublicKeyCodec], reply: [13, mailboxIdCodec], lease: [14, leaseTermsCodec],
-  observed: [15, observedCodec], claimed: [16, claimedCodec], issuedAt: [17, time], expiresAt: [18, time],
+  v: [1, count],
+  suite: [2, count],
+  org: [3, orgIdCodec],
+  head: [4, headCodec],
+  requestId: [5, requestIdCodec],
+  machine: [6, machineIdCodec],
+  keyId: [7, keyIdCodec],
+  bootId: [8, bytes(16)],
+  ctr: [9, count],
+  items: [10, array(itemCodec, limits.itemsPerRequest)],
+  proposal: [11, proposalCodec, 'optional'],
+  epk: [12, kemPublicKeyCodec],
+  reply: [13, mailboxIdCodec],
+  lease: [14, leaseTermsCodec],
+  observed: [15, observedCodec],
+  claimed: [16, claimedCodec],
+  issuedAt: [17, time],
+  expiresAt: [18, time],
 });
 
-export interface SignedRequest { readonly bytes: Uint8Array; readonly rh: Hash }
+export interface SignedRequest {
+  readonly bytes: Uint8Array;
+  readonly rh: Hash;
+}
 
 /** The machine's side. Throws E_LIMIT where the request would pass its size limit. */
 export async function signRequest(request: Request, machine: Signer): Promise<SignedRequest> {
@@ -108,14 +136,21 @@ export function matchCode(rh: Hash): string {
 }
 
 /** What this device remembers of a machine; persisted with every request that it accepts. */
-export interface MachineHighWater { readonly ctr: number; readonly requestId: RequestId }
+export interface MachineHighWater {
+  readonly ctr: number;
+  readonly requestId: RequestId;
+}
 export interface RequestMemory {
   readonly highWater: (machine: MachineId) => MachineHighWater | undefined;
   /** rh of a request that came before, and whether it was decided here. */
   readonly seen: (request: RequestId) => { readonly rh: Hash; readonly decided: boolean } | undefined;
 }
 
-export interface VerifiedItem { readonly item: RequestItem; readonly secret: Secret; readonly policy: PolicyInForce }
+export interface VerifiedItem {
+  readonly item: RequestItem;
+  readonly secret: Secret;
+  readonly policy: PolicyInForce;
+}
 declare const verified: unique symbol;
 /** Minted by verifyRequest only: everything in it comes from the signed request and this client's own log. */
 export interface VerifiedRequest {
@@ -132,10 +167,21 @@ export interface VerifiedRequest {
  * The device's side, before anything is shown (spec/09-release.md §device, in that order).
  * `history` gives this client's entry hash at a seq. Throws E_HEAD_AHEAD where this client must sync first.
  */
-export async function verifyRequest(state: OrgState, history: (seq: number) => Hash | undefined, memory: RequestMemory, me: MemberId, signed: Uint8Array, now: number): Promise<VerifiedRequest> {
+export async function verifyRequest(
+  state: OrgState,
+  history: (seq: number) => Hash | undefined,
+  memory: RequestMemory,
+  me: MemberId,
+  signed: Uint8Array,
+  now: number,
+): Promise<VerifiedRequest> {
   const envelope = parseEnvelope('request', signed, limits.requestBytes);
   const holder = state.keys.get(envelope.signatures[0]?.keyId ?? ('' as KeyId)); // '' is no key id: it is looked up and not found
-  check(envelope.signatures.length === 1 && holder?.kind === 'machine' && holder.use === 'sig', 'E_SIG_REQUEST', 'not signed by a machine of this organisation');
+  check(
+    envelope.signatures.length === 1 && holder?.kind === 'machine' && holder.use === 'sig',
+    'E_SIG_REQUEST',
+    'not signed by a machine of this organisation',
+  );
   const machine = activeMachine(state, holder.id as MachineId); // a machine holder's id
   check(machine !== undefined, 'E_MACHINE_REVOKED', 'signed by a machine that is not active');
   await verifyEnvelopeSignature(envelope, 0, machine.sigKey).catch((cause: unknown) => {
@@ -151,9 +197,9 @@ export async function verifyRequest(state: OrgState, history: (seq: number) => H
   verifyCounter(request, rh, memory);
   if (compareHead(history, state.head, request.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the machine has seen a newer log: sync first');
   const items = request.items.map((item) => verifyItem(state, machine, item, me));
-  check((items.length > 0) !== (request.proposal !== undefined), 'E_FIELD', 'asks for nothing, or for two things');
+  check(items.length > 0 !== (request.proposal !== undefined), 'E_FIELD', 'asks for nothing, or for two things');
   if (request.proposal) verifyProposed(state, request.proposal, me);
-  verifyTexts(request);
+  verifyShown(request);
   const policies = [...new Map(items.map(({ policy }) => [policy.policy, policy])).values()];
   for (const policy of policies) verifyAsked(request, policy, machine, me, now);
   return { request, rh, machine, items, policies } as unknown as VerifiedRequest; // the one place where it is minted
@@ -163,13 +209,14 @@ export async function verifyRequest(state: OrgState, history: (seq: number) => H
 export async function verifyPastRequest(state: OrgState, signed: Uint8Array): Promise<{ readonly request: Request; readonly rh: Hash }> {
   const envelope = parseEnvelope('request', signed, limits.requestBytes);
   const holder = state.keys.get(envelope.signatures[0]?.keyId ?? ('' as KeyId)); // '' is no key id: it is looked up and not found
-  const machine = holder?.kind === 'machine' && holder.use === 'sig' && envelope.signatures.length === 1 ? state.machines.get(holder.id as MachineId) : undefined; // a machine holder's id
+  const machine =
+    holder?.kind === 'machine' && holder.use === 'sig' && envelope.signatures.length === 1 ? state.machines.get(holder.id as MachineId) : undefined; // a machine holder's id
   check(machine !== undefined, 'E_SIG_REQUEST', 'not signed by a machine of this organisation');
   await verifyEnvelopeSignature(envelope, 0, machine.sigKey);
   const { v, suite, ...request } = decode(requestCodec, envelope.payload, limits.requestBytes);
   check(v === protocolVersion && suite === protocolSuite, 'E_SUITE', 'another version or suite');
   check(request.org === state.org && request.machine === machine.machine, 'E_SIG_REQUEST', 'signed by another machine than it names');
-  verifyTexts(request);
+  verifyShown(request);
   return { request, rh: payloadHash('req', 'request', envelope.payload) };
 }
 
@@ -209,7 +256,11 @@ function verifyProposed(state: OrgState, { path }: Proposal, me: MemberId): void
 
 function verifyAsked(request: Request, policy: PolicyInForce, machine: Machine, me: MemberId, now: number): void {
   check(!policy.separationOfDuties || machine.owner !== me, 'E_SOD', 'the machine’s owner does not count');
-  check(policy.exePins.length === 0 || (request.observed.exeHash !== undefined && policy.exePins.includes(request.observed.exeHash)), 'E_POLICY', 'the policy names other programs');
+  check(
+    policy.exePins.length === 0 || (request.observed.exeHash !== undefined && policy.exePins.includes(request.observed.exeHash)),
+    'E_POLICY',
+    'the policy names other programs',
+  );
   check(policy.tier !== 'high' || request.observed.identity === 'pidfd', 'E_POLICY', 'the requester could not be identified');
   check(!policy.reasonRequired || request.claimed.reason !== '', 'E_POLICY', 'the policy wants a reason');
   check(withinHours(policy, now), 'E_POLICY', 'outside the policy’s hours');
@@ -219,19 +270,11 @@ function verifyAsked(request: Request, policy: PolicyInForce, machine: Machine, 
 /** Within the policy's limits: throws E_LEASE_BOUNDS. */
 export function verifyLease(lease: LeaseTerms, policy: { readonly maxTtlS: number; readonly maxUses: number; readonly scopes: readonly LeaseScope[] }): void {
   const single = lease.ttlS === 0 && lease.uses === 1;
-  check(single || (lease.ttlS <= policy.maxTtlS && lease.uses <= policy.maxUses && policy.scopes.includes(lease.scope)), 'E_LEASE_BOUNDS', 'a longer or wider lease than the policy allows');
-}
-
-function verifyTexts({ claimed, observed }: Request): void {
-  verifyClaim(claimed.agent, 64);
-  verifyClaim(claimed.reason);
-  const shown = [observed.user, observed.exe, observed.script, observed.cwd, observed.container, ...observed.argv, ...observed.ancestors.flatMap(({ exe, script, argv }) => [exe, script, ...argv])];
-  for (const value of shown) if (value !== undefined) verifyObserved(value);
-}
-
-// Observed text may begin or end with a space: the kernel says so.
-function verifyObserved(value: string): void {
-  verifyText(`|${value}|`, limits.observedBytes + 2);
+  check(
+    single || (lease.ttlS <= policy.maxTtlS && lease.uses <= policy.maxUses && policy.scopes.includes(lease.scope)),
+    'E_LEASE_BOUNDS',
+    'a longer or wider lease than the policy allows',
+  );
 }
 
 /** Hash of a proposed secret.put, for Proposal.digest. */

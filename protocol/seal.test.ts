@@ -57,7 +57,13 @@ describe('sealed once under a key', () => {
 
 describe('INV-PAD sizes', () => {
   const sizes: readonly (readonly [content: number, padded: number])[] = [
-    [0, 256], [252, 256], [253, 512], [4_091, 4_096], [4_092, 4_096], [4_093, 4_352], [65_536, 67_584],
+    [0, 256],
+    [252, 256],
+    [253, 512],
+    [4_091, 4_096],
+    [4_092, 4_096],
+    [4_093, 4_352],
+    [65_536, 67_584],
   ];
   test.each(sizes)('%d bytes become %d', (content, padded) => expect(pad(new Uint8Array(content)).length).toBe(padded));
   test('any content comes back, from at most 12 % more above 4 KiB', () => {

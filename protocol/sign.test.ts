@@ -15,7 +15,9 @@ const signed = await signEnvelope('notice', payload, [{ signer: one }, { signer:
 const envelope = parseEnvelope('notice', signed, 4_096);
 
 test('the signed bytes are the DSSE pre-authentication encoding', () => {
-  expect(preAuthEncode('http://example.com/HelloWorld', encodeUtf8('hello world'))).toEqual(encodeUtf8('DSSEv1 29 http://example.com/HelloWorld 11 hello world'));
+  expect(preAuthEncode('http://example.com/HelloWorld', encodeUtf8('hello world'))).toEqual(
+    encodeUtf8('DSSEv1 29 http://example.com/HelloWorld 11 hello world'),
+  );
   expect(payloadTypeOf('entry')).toBe('application/vnd.stillvault.entry.v1+cbor');
 });
 
@@ -47,7 +49,14 @@ describe('frames', () => {
   const frames: readonly (readonly [what: string, change: (envelope: Envelope) => Envelope, code: string])[] = [
     ['as it was', (frame) => frame, 'accepted'],
     ['no signature', (frame) => ({ ...frame, signatures: [] }), 'E_FIELD'],
-    ['more signatures than an entry can have', (frame) => ({ ...frame, signatures: Array.from({ length: 2 * limits.admins + 1 }, () => frame.signatures[0]).filter((signature) => signature !== undefined) }), 'E_FIELD'],
+    [
+      'more signatures than an entry can have',
+      (frame) => ({
+        ...frame,
+        signatures: Array.from({ length: 2 * limits.admins + 1 }, () => frame.signatures[0]).filter((signature) => signature !== undefined),
+      }),
+      'E_FIELD',
+    ],
     ['no payload', (frame) => ({ ...frame, payload: new Uint8Array(0) }), 'E_FIELD'],
   ];
   test.each(frames)('%s', async (_what, change, code) => {

@@ -15,7 +15,11 @@ export interface Assertion {
   /** ASN.1 DER, as WebAuthn returns it. */
   readonly signature: Uint8Array;
 }
-export const assertionCodec: Codec<Assertion> = record<Assertion>({ authenticatorData: [1, bytesUpTo(1_024, 37)], clientDataJSON: [2, bytesUpTo(2_048, 2)], signature: [3, bytesUpTo(80, 8)] });
+export const assertionCodec: Codec<Assertion> = record<Assertion>({
+  authenticatorData: [1, bytesUpTo(1_024, 37)],
+  clientDataJSON: [2, bytesUpTo(2_048, 2)],
+  signature: [3, bytesUpTo(80, 8)],
+});
 
 export interface EnvelopeSignature {
   readonly keyId: KeyId;
@@ -28,8 +32,16 @@ export interface Envelope {
   readonly payload: Uint8Array;
   readonly signatures: readonly EnvelopeSignature[];
 }
-const signatureItem: Codec<EnvelopeSignature> = record<EnvelopeSignature>({ keyId: [1, keyIdCodec], signature: [2, signatureCodec], assertion: [3, assertionCodec, 'optional'] });
-const envelopeCodec: Codec<Envelope> = record<Envelope>({ payloadType: [1, text(96, 1)], payload: [2, bytesUpTo(limits.entryBytes, 1)], signatures: [3, array(signatureItem, 2 * limits.admins, 1)] });
+const signatureItem: Codec<EnvelopeSignature> = record<EnvelopeSignature>({
+  keyId: [1, keyIdCodec],
+  signature: [2, signatureCodec],
+  assertion: [3, assertionCodec, 'optional'],
+});
+const envelopeCodec: Codec<Envelope> = record<Envelope>({
+  payloadType: [1, text(96, 1)],
+  payload: [2, bytesUpTo(limits.entryBytes, 1)],
+  signatures: [3, array(signatureItem, 2 * limits.admins, 1)],
+});
 
 export function payloadTypeOf(type: PayloadType): string {
   return `application/vnd.stillvault.${type}.v1+cbor`;
@@ -51,7 +63,11 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
 }
 
 /** Signs `payload` with each signer in order. */
-export async function signEnvelope(type: PayloadType, payload: Uint8Array, signers: readonly { readonly signer: Signer; readonly assertion?: Assertion }[]): Promise<Uint8Array> {
+export async function signEnvelope(
+  type: PayloadType,
+  payload: Uint8Array,
+  signers: readonly { readonly signer: Signer; readonly assertion?: Assertion }[],
+): Promise<Uint8Array> {
   const payloadType = payloadTypeOf(type);
   const message = preAuthEncode(payloadType, payload);
   const signatures: EnvelopeSignature[] = [];

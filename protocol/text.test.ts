@@ -40,7 +40,19 @@ const deceiving: readonly (readonly [what: string, text: string])[] = [
   ['a no-break space behind', 'admin\u00a0'],
   ['an ideographic space in front', '\u3000admin'],
 ];
-const honest: readonly string[] = ['', 'nightly report', 'Zoë’s phone', '夜間レポート', 'תזכורת', '❤️ deploy', '日本語 and English', 'a  b', 'naïve café', 'क्षत्रिय', '100 % — done…'];
+const honest: readonly string[] = [
+  '',
+  'nightly report',
+  'Zoë’s phone',
+  '夜間レポート',
+  'תזכורת',
+  '❤️ deploy',
+  '日本語 and English',
+  'a  b',
+  'naïve café',
+  'क्षत्रिय',
+  '100 % — done…',
+];
 
 describe('INV-TEXT-PLAIN row 85', () => {
   test.each(deceiving)('%s is refused in names and in what is shown', async (_what, text) => {

@@ -5,8 +5,29 @@ import { limits } from './limits.ts';
 // Code points that show nothing, break lines or turn the direction of text. Written out, not taken from the runtime's Unicode tables:
 // every client must judge an entry of the log alike, whatever version of Unicode it has.
 const invisibleRanges: readonly (readonly [first: number, last: number])[] = [
-  [0x0, 0x1f], [0x7f, 0x9f], [0xad, 0xad], [0x34f, 0x34f], [0x61c, 0x61c], [0x115f, 0x1160], [0x17b4, 0x17b5], [0x180b, 0x180f], [0x200b, 0x200f], [0x2028, 0x202e], [0x2060, 0x206f], [0x2800, 0x2800],
-  [0x3164, 0x3164], [0xe000, 0xf8ff], [0xfe00, 0xfe0e], [0xfeff, 0xfeff], [0xffa0, 0xffa0], [0xfff0, 0xfffb], [0xfffe, 0xffff], [0x13430, 0x1345f], [0x1bca0, 0x1bca3], [0x1d173, 0x1d17a], [0xe0000, 0x10ffff],
+  [0x0, 0x1f],
+  [0x7f, 0x9f],
+  [0xad, 0xad],
+  [0x34f, 0x34f],
+  [0x61c, 0x61c],
+  [0x115f, 0x1160],
+  [0x17b4, 0x17b5],
+  [0x180b, 0x180f],
+  [0x200b, 0x200f],
+  [0x2028, 0x202e],
+  [0x2060, 0x206f],
+  [0x2800, 0x2800],
+  [0x3164, 0x3164],
+  [0xe000, 0xf8ff],
+  [0xfe00, 0xfe0e],
+  [0xfeff, 0xfeff],
+  [0xffa0, 0xffa0],
+  [0xfff0, 0xfffb],
+  [0xfffe, 0xffff],
+  [0x13430, 0x1345f],
+  [0x1bca0, 0x1bca3],
+  [0x1d173, 0x1d17a],
+  [0xe0000, 0x10ffff],
 ];
 // U+FE0F asks for the coloured form of the symbol before it, and means nothing elsewhere.
 const strayVariation = /(?<![\xa9\xae\u203c-\u3299\u{1f000}-\u{1faff}])\ufe0f/u;
@@ -15,7 +36,22 @@ const outerSpace = /^[ \xa0\u1680\u2000-\u200a\u202f\u205f\u3000]|[ \xa0\u1680\u
 const unknown = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Cn}\p{Zl}\p{Zp}]/u;
 // Marks stacked so high that they cover other lines.
 const stacked = /\p{Mn}{5,}/u;
-const scripts = ['Latin', 'Greek', 'Cyrillic', 'Armenian', 'Hebrew', 'Arabic', 'Han', 'Hiragana', 'Katakana', 'Hangul', 'Thai', 'Devanagari', 'Cherokee', 'Georgian'] as const;
+const scripts = [
+  'Latin',
+  'Greek',
+  'Cyrillic',
+  'Armenian',
+  'Hebrew',
+  'Arabic',
+  'Han',
+  'Hiragana',
+  'Katakana',
+  'Hangul',
+  'Thai',
+  'Devanagari',
+  'Cherokee',
+  'Georgian',
+] as const;
 const scriptPatterns = scripts.map((script) => [script, new RegExp(`\\p{Script=${script}}`, 'u')] as const);
 // Combinations that one language really mixes (UTS #39 highly restrictive).
 const allowedMixes = [new Set(['Latin', 'Han', 'Hiragana', 'Katakana']), new Set(['Latin', 'Han', 'Hangul'])];
@@ -67,7 +103,11 @@ const segment = /^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$/;
 
 /** Secret path: ASCII segments joined by `/`, so that no two paths look alike. Throws E_TEXT. */
 export function verifyPath(path: string): string {
-  check(path.length >= 1 && path.length <= limits.pathBytes && path.split('/').every((part) => segment.test(part)), 'E_TEXT', 'not a secret path (letters, digits, . _ - in segments joined by /)');
+  check(
+    path.length >= 1 && path.length <= limits.pathBytes && path.split('/').every((part) => segment.test(part)),
+    'E_TEXT',
+    'not a secret path (letters, digits, . _ - in segments joined by /)',
+  );
   return path;
 }
 

@@ -5,14 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type VectorFiles, runVectors } from '../testing/run-vectors.ts';
 import type { Vector } from '../testing/vector.ts';
-import { entryTypes } from './org-log/bodies.ts';
+import { entryTypes } from './org-log/body-codecs.ts';
 
 const folder = join(import.meta.dir, '../spec/vectors');
 
 async function load(): Promise<VectorFiles> {
   const files: Record<string, Vector> = {};
   for (const kind of ['accept', 'reject']) {
-    for (const file of await readdir(join(folder, kind))) files[file.replace('.json', '')] = JSON.parse(await readFile(join(folder, kind, file), 'utf8')) as Vector; // written by make-vectors.ts, judged by the runner
+    for (const file of await readdir(join(folder, kind)))
+      files[file.replace('.json', '')] = JSON.parse(await readFile(join(folder, kind, file), 'utf8')) as Vector; // written by make-vectors.ts, judged by the runner
   }
   return files;
 }

@@ -15,7 +15,8 @@ const challenge = hash('core', ['this']);
 const facts: AssertionFacts = { rpId: 'console.example', origin: 'https://console.example', challenge: fromHex(challenge) };
 const origins = ['https://console.example', 'https://second.example'];
 const honest = await assertWith(passkey, facts);
-const verify = (assertion: Assertion): Promise<void> => verifyAssertion(assertion, challenge, { publicKey: passkey.publicKey, rpId: 'console.example' }, origins);
+const verify = (assertion: Assertion): Promise<void> =>
+  verifyAssertion(assertion, challenge, { publicKey: passkey.publicKey, rpId: 'console.example' }, origins);
 
 describe('INV-WEBAUTHN row 96', () => {
   const wrong: readonly (readonly [what: string, change: Partial<AssertionFacts>, code: string])[] = [

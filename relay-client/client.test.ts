@@ -5,7 +5,22 @@ import { seededRandom, signerOf } from '../testing/seeded.ts';
 import { toHex } from '../protocol/bytes.ts';
 import type { OrgId } from '../protocol/hash.ts';
 import { verifySignature } from '../protocol/keys.ts';
-import { type RelayCode, type SessionOpen, type StreamId, blobHash, blobsCodec, decode, encode, limits, paths, relayFailureCodec, sessionCodec, sessionOpenCodec, sessionStatement, streamHeadCodec } from '../protocol/wire.ts';
+import {
+  type RelayCode,
+  type SessionOpen,
+  type StreamId,
+  blobHash,
+  blobsCodec,
+  decode,
+  encode,
+  limits,
+  paths,
+  relayFailureCodec,
+  sessionCodec,
+  sessionOpenCodec,
+  sessionStatement,
+  streamHeadCodec,
+} from '../protocol/wire.ts';
 import { type Fetch, type FetchAnswer, type RelayClient, createRelayClient } from './client.ts';
 
 const random = seededRandom('client');
@@ -14,7 +29,11 @@ const stream = toHex(random(32)) as StreamId; // as above
 const signer = await signerOf(random(32));
 const now = 1_800_000_000_000;
 
-interface Call { readonly path: string; readonly body: Uint8Array; readonly bearer: string | undefined }
+interface Call {
+  readonly path: string;
+  readonly body: Uint8Array;
+  readonly bearer: string | undefined;
+}
 const ok = (body: Uint8Array, status = 200): FetchAnswer => ({ status, arrayBuffer: () => Promise.resolve(new Uint8Array(body).buffer) });
 const failure = (code: RelayCode, status = 400): FetchAnswer => ok(encode(relayFailureCodec, { code, message: '' }), status);
 const session = (expiresAt = now + 3_600_000): FetchAnswer => ok(encode(sessionCodec, { token: random(32), expiresAt, serverTime: now }));
@@ -88,19 +107,31 @@ describe('INV-RELAY-ANSWER rows 32, 34: what the relay answers is bounded and ch
   test.each(answers)('%s', async (_what, answer, code) => expect(await codeOf(answering(answer).append(record))).toBe(code));
   test('a relay that is away, or never answers', async () => {
     expect(await codeOf(clientOf(() => Promise.reject(new Error('refused'))).client.append(record))).toBe('E_RELAY_AWAY');
-    const never: FetchAnswer = { status: 200, body: { getReader: () => ({ read: () => Promise.reject(new Error('reset')), cancel: () => Promise.resolve() }) }, arrayBuffer: () => Promise.resolve(new ArrayBuffer(0)) };
+    const never: FetchAnswer = {
+      status: 200,
+      body: { getReader: () => ({ read: () => Promise.reject(new Error('reset')), cancel: () => Promise.resolve() }) },
+      arrayBuffer: () => Promise.resolve(new ArrayBuffer(0)),
+    };
     expect(await codeOf(answering(never).append(record))).toBe('E_RELAY_AWAY');
   });
   test('row 32: of an answer without end no more is read than an answer may be', async () => {
     let [read, cancelled] = [0, false];
-    const reader = { read: () => Promise.resolve({ done: false, value: new Uint8Array((read += 1_000_000, 1_000_000)) }), cancel: () => Promise.resolve(void (cancelled = true)) };
+    const reader = {
+      read: () => Promise.resolve({ done: false, value: new Uint8Array(((read += 1_000_000), 1_000_000)) }),
+      cancel: () => Promise.resolve(void (cancelled = true)),
+    };
     await codeOf(answering({ ...endless, body: { getReader: () => reader } }).append(record));
     expect([read <= limits.wireBytes + 1_000_000, cancelled]).toEqual([true, true]);
   });
   test('an answer in pieces is put together', async () => {
     const whole = encode(streamHeadCodec, { stream, seq: 7 });
     const pieces = [whole.subarray(0, 5), whole.subarray(5)];
-    const body = { getReader: () => ({ read: () => Promise.resolve(pieces.length > 0 ? { done: false, value: pieces.shift() } : { done: true }), cancel: () => Promise.resolve() }) };
+    const body = {
+      getReader: () => ({
+        read: () => Promise.resolve(pieces.length > 0 ? { done: false, value: pieces.shift() } : { done: true }),
+        cancel: () => Promise.resolve(),
+      }),
+    };
     expect((await answering({ status: 200, body, arrayBuffer: () => Promise.resolve(new ArrayBuffer(0)) }).append(record)).seq).toBe(7);
   });
   test('row 34: blobs are those that were asked for, or an error', async () => {
@@ -113,7 +144,9 @@ describe('INV-RELAY-ANSWER rows 32, 34: what the relay answers is bounded and ch
     expect(await codeOf(giving(blob).getBlobs([...asked, ...asked]))).toBe('E_BLOB_MISSING');
   });
   test('many blobs go in parts that fit', async () => {
-    const { client, calls } = clientOf(({ path, body }) => (path === paths.session ? session() : ok(encode({ toItem: () => new Map([[1, decodeHashes(body)]]), fromItem: () => 0 }, 0))));
+    const { client, calls } = clientOf(({ path, body }) =>
+      path === paths.session ? session() : ok(encode({ toItem: () => new Map([[1, decodeHashes(body)]]), fromItem: () => 0 }, 0)),
+    );
     const blobs = Array.from({ length: 5 }, () => random(1_000_000));
     expect((await client.putBlobs(blobs)).length).toBe(5);
     for (const { body } of calls) expect(body.length).toBeLessThan(limits.wireBytes);

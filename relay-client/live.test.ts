@@ -4,11 +4,21 @@ import { type LiveEvent, type LiveHello, type MailboxId, decode, encode, liveEve
 import type { RelayClient } from './client.ts';
 import { type Live, type SocketLike, startLive } from './live.ts';
 
-interface Socket extends SocketLike { readonly sent: LiveHello[]; closed: boolean; receive(event: LiveEvent): void; receiveRaw(data: unknown): void }
+interface Socket extends SocketLike {
+  readonly sent: LiveHello[];
+  closed: boolean;
+  receive(event: LiveEvent): void;
+  receiveRaw(data: unknown): void;
+}
 
 function socketOf(): Socket {
   const socket: Socket = {
-    binaryType: '', onopen: null, onmessage: null, onclose: null, sent: [], closed: false,
+    binaryType: '',
+    onopen: null,
+    onmessage: null,
+    onclose: null,
+    sent: [],
+    closed: false,
     send: (data) => void socket.sent.push(decode(liveHelloCodec, data, 65_536)),
     close: () => void (socket.closed = true),
     receive: (event) => socket.receiveRaw(new Uint8Array(encode(liveEventCodec, event)).buffer),
@@ -17,14 +27,22 @@ function socketOf(): Socket {
   return socket;
 }
 
-interface Stage { readonly live: Live; readonly sockets: Socket[]; readonly delays: number[]; readonly seen: string[]; readonly mailboxes: MailboxId[]; readonly turn: () => Promise<void>; }
+interface Stage {
+  readonly live: Live;
+  readonly sockets: Socket[];
+  readonly delays: number[];
+  readonly seen: string[];
+  readonly mailboxes: MailboxId[];
+  readonly turn: () => Promise<void>;
+}
 
 function stage(isRefused = false): Stage {
   const sockets: Socket[] = [];
   const delays: number[] = [];
   const seen: string[] = [];
   const mailboxes = ['aa'.repeat(32) as MailboxId]; // a mailbox of this test only
-  const session: RelayClient['session'] = () => (isRefused ? Promise.reject(new Error('away')) : Promise.resolve({ token: new Uint8Array(32), expiresAt: 0, serverTime: 0 }));
+  const session: RelayClient['session'] = () =>
+    isRefused ? Promise.reject(new Error('away')) : Promise.resolve({ token: new Uint8Array(32), expiresAt: 0, serverTime: 0 });
   const client = { url: 'https://relay.example', session } as RelayClient; // the part that live.ts uses
   const live = startLive({
     client,

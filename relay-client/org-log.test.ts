@@ -29,13 +29,27 @@ function memoryStore(): LogStore & { saved: StoredLog | undefined } {
   return store;
 }
 
-interface Client { readonly log: OrgLog; readonly store: ReturnType<typeof memoryStore>; readonly reopen: () => Promise<OrgLog> }
+interface Client {
+  readonly log: OrgLog;
+  readonly store: ReturnType<typeof memoryStore>;
+  readonly reopen: () => Promise<OrgLog>;
+}
 
-async function clientOf(world: World, relay: MemoryRelay, holder: Holder = world.device('ada'), start: ReadonlyMap<number, Uint8Array> = new Map([[0, found(world.mk.get(0), 'key')]]), isHolder?: () => boolean): Promise<Client> {
+async function clientOf(
+  world: World,
+  relay: MemoryRelay,
+  holder: Holder = world.device('ada'),
+  start: ReadonlyMap<number, Uint8Array> = new Map([[0, found(world.mk.get(0), 'key')]]),
+  isHolder?: () => boolean,
+): Promise<Client> {
   const store = memoryStore();
   const open = (): Promise<OrgLog> =>
     openOrgLog({
-      org: world.state.org, client: relay.client(world.state.org), store, now: world.clock.now, random: world.random,
+      org: world.state.org,
+      client: relay.client(world.state.org),
+      store,
+      now: world.clock.now,
+      random: world.random,
       openMkWrap: (epoch, wraps) => openMkWrap(world.state.org, epoch, holder.id, holder.inbox, wraps),
       ...(isHolder ? { isHolder } : {}),
     });
@@ -73,7 +87,14 @@ async function publishRest(world: World, relay: MemoryRelay, from: number): Prom
   for (const entry of world.entries.slice(from)) {
     const records = recordsOf(world, relay);
     const stream = orgStream(world.state.org);
-    const blob = await sealRecord({ org: world.state.org, stream }, entry.mkEpoch, found(world.mk.get(entry.mkEpoch), 'key'), entry.bytes, world.random, world.rotations.get(entry.eh));
+    const blob = await sealRecord(
+      { org: world.state.org, stream },
+      entry.mkEpoch,
+      found(world.mk.get(entry.mkEpoch), 'key'),
+      entry.bytes,
+      world.random,
+      world.rotations.get(entry.eh),
+    );
     records.push({ stream, seq: records.length, prev: found(records.at(-1), 'record').eh, eh: entry.eh, blob });
   }
 }
@@ -235,9 +256,33 @@ describe('a hostile relay', () => {
   const bends: readonly (readonly [name: string, code: string, bend: (page: StreamPage, from: number) => StreamPage])[] = [
     ['row 9: an older log than before', 'E_LOG_ROLLBACK', ({ records, head }) => ({ records: records.slice(0, 1), head: { ...head, seq: 1 } })],
     ['row 14: a record left out', 'E_CHAIN_GAP', ({ records, head }) => ({ head, records: [...records.slice(0, 1), ...records.slice(2)] })],
-    ['row 14: a record left out and the rest renumbered', 'E_CHAIN_GAP', ({ records, head }) => ({ head: { ...head, seq: head.seq - 1 }, records: [...records.slice(0, 1), ...records.slice(2).map((record) => ({ ...record, seq: record.seq - 1 }))] })],
-    ['row 13: two records exchanged and renumbered', 'E_CHAIN_GAP', ({ records, head }) => ({ head, records: [...records.slice(0, 1), ...records.slice(1).toReversed().map((record, index) => ({ ...record, seq: (records[1]?.seq ?? 0) + index }))] })],
-    ['records of another stream', 'E_CHAIN_GAP', ({ records, head }) => ({ head, records: records.map((record) => ({ ...record, stream: '22'.repeat(32) as StreamRecord['stream'] })) })],
+    [
+      'row 14: a record left out and the rest renumbered',
+      'E_CHAIN_GAP',
+      ({ records, head }) => ({
+        head: { ...head, seq: head.seq - 1 },
+        records: [...records.slice(0, 1), ...records.slice(2).map((record) => ({ ...record, seq: record.seq - 1 }))],
+      }),
+    ],
+    [
+      'row 13: two records exchanged and renumbered',
+      'E_CHAIN_GAP',
+      ({ records, head }) => ({
+        head,
+        records: [
+          ...records.slice(0, 1),
+          ...records
+            .slice(1)
+            .toReversed()
+            .map((record, index) => ({ ...record, seq: (records[1]?.seq ?? 0) + index })),
+        ],
+      }),
+    ],
+    [
+      'records of another stream',
+      'E_CHAIN_GAP',
+      ({ records, head }) => ({ head, records: records.map((record) => ({ ...record, stream: '22'.repeat(32) as StreamRecord['stream'] })) }),
+    ],
     ['a head that it has no records for', 'E_RELAY_ANSWER', ({ records, head }) => ({ head: { ...head, seq: 1_000_000 }, records: records.slice(0, 1) })],
     ['nothing at all for the known place', 'E_LOG_ROLLBACK', ({ head }) => ({ head, records: [] })],
   ];
@@ -289,7 +334,13 @@ describe('a hostile relay', () => {
     records.length = 0;
     const bytes = found(stranger.entries[0], 'entry').bytes;
     const stream = orgStream(world.state.org);
-    records.push({ stream, seq: 0, prev: '00'.repeat(32) as Hash, eh: ehOf(bytes), blob: await sealRecord({ org: world.state.org, stream }, 0, found(world.mk.get(0), 'key'), bytes, world.random) });
+    records.push({
+      stream,
+      seq: 0,
+      prev: '00'.repeat(32) as Hash,
+      eh: ehOf(bytes),
+      blob: await sealRecord({ org: world.state.org, stream }, 0, found(world.mk.get(0), 'key'), bytes, world.random),
+    });
     const { log } = await clientOf(world, relay);
     expect(await codeOf(log.sync())).toBe('E_MK_EPOCH');
     expect(log.state).toBeUndefined();
@@ -301,7 +352,13 @@ describe('a hostile relay', () => {
     await log.sync();
     relay.bend = ({ head }, from) => ({
       head: { ...head, seq: 9_007_199_254_740_000 },
-      records: Array.from({ length: 500 }, (_, index) => ({ stream: head.stream, seq: from + index, prev: '33'.repeat(32) as Hash, eh: from + index === 2 ? found(head.eh, 'head') : ('33'.repeat(32) as Hash), blob: new Uint8Array(1) })),
+      records: Array.from({ length: 500 }, (_, index) => ({
+        stream: head.stream,
+        seq: from + index,
+        prev: '33'.repeat(32) as Hash,
+        eh: from + index === 2 ? found(head.eh, 'head') : ('33'.repeat(32) as Hash),
+        blob: new Uint8Array(1),
+      })),
     });
     const before = relay.reads;
     expect(await codeOf(log.sync())).toBe('E_RELAY_GARBAGE');
@@ -326,49 +383,98 @@ describe('a hostile relay', () => {
 });
 
 describe('INV-LOG-GARBAGE row 94: a member with append rights', () => {
-  interface Injection { readonly world: World; readonly relay: MemoryRelay; readonly bytes: (index: number) => Uint8Array }
+  interface Injection {
+    readonly world: World;
+    readonly relay: MemoryRelay;
+    readonly bytes: (index: number) => Uint8Array;
+  }
   const garbage: readonly (readonly [name: string, put: (injection: Injection) => Promise<void>])[] = [
     ['bytes that are no record', ({ world, relay }) => Promise.resolve(injectBlob(world, relay, world.random(300)))],
     ['a record of an epoch that does not exist', ({ world, relay }) => inject(world, relay, new Uint8Array(10), '44'.repeat(32) as Hash, 99, world.random(32))],
     ['a record that is no envelope', ({ world, relay }) => inject(world, relay, new Uint8Array(10), '44'.repeat(32) as Hash)],
     ['a copy of the newest entry', ({ world, relay, bytes }) => inject(world, relay, bytes(2), ehOf(bytes(2)))],
     ['a copy of the first entry', ({ world, relay, bytes }) => inject(world, relay, bytes(0), ehOf(bytes(0)))],
-    ['an entry under another hash than its own', async ({ world, relay }) => inject(world, relay, await world.draft('org.freeze', { reason: '' }), '55'.repeat(32) as Hash)],
-    ['an entry signed by somebody whom the log does not know', async ({ world, relay }) => {
-      const bytes = await world.draft('org.freeze', { reason: '' }, [await makeDevice(world.random, world.member('ada').id, 'unknown')]);
-      await inject(world, relay, bytes, ehOf(bytes));
-    }],
-    ['a second child that was never valid', async ({ world, relay }) => {
-      const machine = await world.draft('org.freeze', { reason: '' }, [world.device('ada')], { frame: { seq: 1, prev: found(world.entries[0], 'genesis').eh, ts: 0 } });
-      await inject(world, relay, machine, ehOf(machine));
-    }],
-    ['an entry of a far future', async ({ world, relay }) => {
-      const bytes = await world.draft('org.freeze', { reason: '' }, undefined, { frame: { ts: world.clock.now() + 2 * limits.clockWaitMs } });
-      await inject(world, relay, bytes, ehOf(bytes));
-    }],
-    ['an entry with a broken signature', async ({ world, relay }) => {
-      const envelope = parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes);
-      const bytes = encodeEnvelope({ ...envelope, signatures: envelope.signatures.map((signature) => ({ ...signature, signature: new Uint8Array(64) })) });
-      await inject(world, relay, bytes, ehOf(bytes));
-    }],
-    ['a rotation that nobody signed, with wraps for all', async ({ world, relay }) => {
-      const mk = world.random(32);
-      const wraps = await sealMkWraps(world.state, 1, mk);
-      relay.blobs.set(blobHash(wraps), wraps);
-      injectBlob(world, relay, await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, { wraps: blobHash(wraps), previous: mk }));
-    }],
-    ['a rotation that was signed for another key than it is sealed under', async ({ world, relay }) => {
-      const mk = world.random(32);
-      const wraps = await sealMkWraps(world.state, 1, mk);
-      relay.blobs.set(blobHash(wraps), wraps);
-      const bytes = await world.draft('meta.rotate', { epoch: 1, commitment: mkCommitment(world.random(32)), wraps: blobHash(wraps) });
-      const place = { org: world.state.org, stream: orgStream(world.state.org) };
-      injectBlob(world, relay, await sealRecord(place, 1, mk, bytes, world.random, { wraps: blobHash(wraps), previous: found(world.mk.get(0), 'key') }), ehOf(bytes));
-    }],
-    ['a rotation whose wraps are missing', async ({ world, relay }) => {
-      const mk = world.random(32);
-      injectBlob(world, relay, await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, { wraps: blobHash(mk), previous: mk }));
-    }],
+    [
+      'an entry under another hash than its own',
+      async ({ world, relay }) => inject(world, relay, await world.draft('org.freeze', { reason: '' }), '55'.repeat(32) as Hash),
+    ],
+    [
+      'an entry signed by somebody whom the log does not know',
+      async ({ world, relay }) => {
+        const bytes = await world.draft('org.freeze', { reason: '' }, [await makeDevice(world.random, world.member('ada').id, 'unknown')]);
+        await inject(world, relay, bytes, ehOf(bytes));
+      },
+    ],
+    [
+      'a second child that was never valid',
+      async ({ world, relay }) => {
+        const machine = await world.draft('org.freeze', { reason: '' }, [world.device('ada')], {
+          frame: { seq: 1, prev: found(world.entries[0], 'genesis').eh, ts: 0 },
+        });
+        await inject(world, relay, machine, ehOf(machine));
+      },
+    ],
+    [
+      'an entry of a far future',
+      async ({ world, relay }) => {
+        const bytes = await world.draft('org.freeze', { reason: '' }, undefined, { frame: { ts: world.clock.now() + 2 * limits.clockWaitMs } });
+        await inject(world, relay, bytes, ehOf(bytes));
+      },
+    ],
+    [
+      'an entry with a broken signature',
+      async ({ world, relay }) => {
+        const envelope = parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes);
+        const bytes = encodeEnvelope({ ...envelope, signatures: envelope.signatures.map((signature) => ({ ...signature, signature: new Uint8Array(64) })) });
+        await inject(world, relay, bytes, ehOf(bytes));
+      },
+    ],
+    [
+      'a rotation that nobody signed, with wraps for all',
+      async ({ world, relay }) => {
+        const mk = world.random(32);
+        const wraps = await sealMkWraps(world.state, 1, mk);
+        relay.blobs.set(blobHash(wraps), wraps);
+        injectBlob(
+          world,
+          relay,
+          await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, {
+            wraps: blobHash(wraps),
+            previous: mk,
+          }),
+        );
+      },
+    ],
+    [
+      'a rotation that was signed for another key than it is sealed under',
+      async ({ world, relay }) => {
+        const mk = world.random(32);
+        const wraps = await sealMkWraps(world.state, 1, mk);
+        relay.blobs.set(blobHash(wraps), wraps);
+        const bytes = await world.draft('meta.rotate', { epoch: 1, commitment: mkCommitment(world.random(32)), wraps: blobHash(wraps) });
+        const place = { org: world.state.org, stream: orgStream(world.state.org) };
+        injectBlob(
+          world,
+          relay,
+          await sealRecord(place, 1, mk, bytes, world.random, { wraps: blobHash(wraps), previous: found(world.mk.get(0), 'key') }),
+          ehOf(bytes),
+        );
+      },
+    ],
+    [
+      'a rotation whose wraps are missing',
+      async ({ world, relay }) => {
+        const mk = world.random(32);
+        injectBlob(
+          world,
+          relay,
+          await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, {
+            wraps: blobHash(mk),
+            previous: mk,
+          }),
+        );
+      },
+    ],
   ];
   test.each(garbage)('posts %s: no entry, the head stays, the log goes on', async (_name, put) => {
     const { world, relay } = await orgAtRelay();
@@ -382,7 +488,12 @@ describe('INV-LOG-GARBAGE row 94: a member with append rights', () => {
     await world.accept(found(early.log.entries()[3], 'entry').bytes);
     await world.rotate();
     await publishRest(world, relay, 4);
-    for (const log of [early.log, (await clientOf(world, relay)).log, await early.reopen(), (await clientOf(world, relay, world.device('ben'), new Map([[1, found(world.mk.get(1), 'key')]]))).log]) {
+    for (const log of [
+      early.log,
+      (await clientOf(world, relay)).log,
+      await early.reopen(),
+      (await clientOf(world, relay, world.device('ben'), new Map([[1, found(world.mk.get(1), 'key')]]))).log,
+    ]) {
       expect((await log.sync()).head).toEqual(world.state.head);
       expect(log.halted).toBeUndefined();
     }
@@ -413,9 +524,23 @@ describe('INV-LOG-GARBAGE row 94: a member with append rights', () => {
   test('begins an epoch that leaves somebody active out: ignored by a client that knows it is active', async () => {
     const { world, relay } = await orgAtRelay();
     const mk = world.random(32);
-    const wraps = await sealMkWraps({ ...world.state, devices: world.state.devices.set(world.device('ada').id, { ...found(world.state.devices.get(world.device('ada').id), 'device'), revoked: true }) }, 1, mk);
+    const wraps = await sealMkWraps(
+      {
+        ...world.state,
+        devices: world.state.devices.set(world.device('ada').id, { ...found(world.state.devices.get(world.device('ada').id), 'device'), revoked: true }),
+      },
+      1,
+      mk,
+    );
     relay.blobs.set(blobHash(wraps), wraps);
-    injectBlob(world, relay, await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, { wraps: blobHash(wraps), previous: mk }));
+    injectBlob(
+      world,
+      relay,
+      await sealRecord({ org: world.state.org, stream: orgStream(world.state.org) }, 1, mk, new Uint8Array(9), world.random, {
+        wraps: blobHash(wraps),
+        previous: mk,
+      }),
+    );
     expect((await (await clientOf(world, relay, world.device('ada'), undefined, () => true)).log.sync()).head.seq).toBe(2);
     expect(await codeOf((await clientOf(world, relay)).log.sync())).toBe('E_REVOKED');
   });
@@ -456,17 +581,26 @@ describe('what an active signer signs against the log stops it, loudly', () => {
     ['E_CHAIN_GAP', (world) => world.draft('org.freeze', { reason: '' }, undefined, { frame: { seq: 7 } })],
     ['E_CHAIN', (world) => world.draft('org.freeze', { reason: '' }, undefined, { frame: { prev: '66'.repeat(32) as Hash } })],
     ['E_CHECKPOINT_STATE', (world) => world.draft('checkpoint', { stateHash: '77'.repeat(32) as Hash })],
-    ['E_SUITE', async (world) => {
-      const { payload } = parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes);
-      const old = payload.slice();
-      old[2] = 2; // the value of key 1: version
-      return signAs(old, [world.device('ada')]);
-    }],
-    ['E_TYPE_UNKNOWN', async (world) => {
-      const payload = encodeEntry({ ...parseEntry(parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes).payload) });
-      const at = payload.findIndex((byte, index) => byte === 6 && payload[index + 1] === 16 && payload[index + 2] === 7);
-      return signAs(payload.map((byte, index) => (index === at + 1 ? 23 : byte)), [world.device('ada')]);
-    }],
+    [
+      'E_SUITE',
+      async (world) => {
+        const { payload } = parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes);
+        const old = payload.slice();
+        old[2] = 2; // the value of key 1: version
+        return signAs(old, [world.device('ada')]);
+      },
+    ],
+    [
+      'E_TYPE_UNKNOWN',
+      async (world) => {
+        const payload = encodeEntry({ ...parseEntry(parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes).payload) });
+        const at = payload.findIndex((byte, index) => byte === 6 && payload[index + 1] === 16 && payload[index + 2] === 7);
+        return signAs(
+          payload.map((byte, index) => (index === at + 1 ? 23 : byte)),
+          [world.device('ada')],
+        );
+      },
+    ],
   ];
   test.each(stops)('%s', async (code, make) => {
     const { world, relay } = await orgAtRelay();
@@ -482,7 +616,14 @@ describe('what an active signer signs against the log stops it, loudly', () => {
 test('an org id is not what a client is told but what its log gives', async () => {
   const { world, relay } = await orgAtRelay();
   const other = 'ab'.repeat(32) as OrgId;
-  const log = await openOrgLog({ org: other, client: { ...relay.client(other), read: () => relay.client(world.state.org).read(orgStream(world.state.org), 0) }, store: memoryStore(), now: world.clock.now, random: world.random, openMkWrap: () => Promise.reject(new Error('unused')) });
+  const log = await openOrgLog({
+    org: other,
+    client: { ...relay.client(other), read: () => relay.client(world.state.org).read(orgStream(world.state.org), 0) },
+    store: memoryStore(),
+    now: world.clock.now,
+    random: world.random,
+    openMkWrap: () => Promise.reject(new Error('unused')),
+  });
   log.addKey(0, found(world.mk.get(0), 'key'));
   expect(await codeOf(log.sync())).toBe('E_CHAIN_GAP');
 });

@@ -83,6 +83,7 @@ const fields = (hex: string): readonly Item[] => decodeItem(fromHex(hex), limits
 const textRules = { name: verifyName, text: verifyText, claim: verifyClaim, path: verifyPath, field: verifyFieldName, pattern: verifyPattern };
 
 async function judge(vector: Vector, logs: Logs): Promise<void> {
+  // oxlint-disable-next-line switch-exhaustiveness-check -- the other kinds follow in judgeAgainstLog
   switch (vector.kind) {
     case 'item':
       return expectSame('item', toHex(encodeItem(decodeItem(fromHex(vector.bytes), vector.maxBytes ?? limits.wireBytes))), vector.bytes);
@@ -141,6 +142,7 @@ type AgainstLog = Exclude<
 >;
 
 async function judgeAgainstLog(vector: AgainstLog, logs: Logs): Promise<void> {
+  // oxlint-disable-next-line switch-exhaustiveness-check -- the other kinds follow in judgeAlone
   switch (vector.kind) {
     case 'entry': {
       const before = vector.log === '' ? undefined : (await logs(vector.log, vector.at)).state;

@@ -20,8 +20,12 @@ export interface RecipientSlot {
 export const recoveryRecipient: string = '00'.repeat(16);
 
 export function recipientsOf(state: OrgState, policy: Policy): readonly RecipientSlot[] {
-  const devices = quorumOf(state, policy).members.flatMap((member) => devicesOf(state, member)).map((device) => ({ kind: 'device' as const, recipient: device.device as string, keyId: device.keyIds.custody }));
-  const machines = entitledMachines(state, policy).map((id) => ({ kind: 'machine' as const, recipient: id as string, keyId: state.machines.get(id)?.keyIds.kem })).filter((slot): slot is RecipientSlot & { kind: 'machine' } => slot.keyId !== undefined);
+  const devices = quorumOf(state, policy)
+    .members.flatMap((member) => devicesOf(state, member))
+    .map((device) => ({ kind: 'device' as const, recipient: device.device as string, keyId: device.keyIds.custody })); // slots of all kinds: the brand goes
+  const machines = entitledMachines(state, policy)
+    .map((id) => ({ kind: 'machine' as const, recipient: id as string, keyId: state.machines.get(id)?.keyIds.kem })) // as above
+    .filter((slot): slot is RecipientSlot & { kind: 'machine' } => slot.keyId !== undefined);
   const recovery = state.recovery ? [{ kind: 'recovery' as const, recipient: recoveryRecipient, keyId: keyIdOf('X-Wing', state.recovery.kemKey) }] : [];
   return [...devices, ...machines, ...recovery].sort(byRecipient);
 }
@@ -55,7 +59,11 @@ export function applySecretPut(state: OrgState, body: SecretPut, context: Contex
   check(body.k === quorum.k, 'E_QUORUM', 'another threshold than the policy has');
   check(body.shares.map((share) => share.member).join() === quorum.members.join(), 'E_RECIPIENTS', 'shares for other people than the policy names');
   const points = new Set(body.shares.map((share) => share.x));
-  check(body.k === 1 ? points.size === 1 && points.has(0) : points.size === body.shares.length && !points.has(0), 'E_SHARE_COMMIT', 'share points that do not fit the threshold');
+  check(
+    body.k === 1 ? points.size === 1 && points.has(0) : points.size === body.shares.length && !points.has(0),
+    'E_SHARE_COMMIT',
+    'share points that do not fit the threshold',
+  );
   verifyExactRecipients(body.wraps, recipientsOf(state, policy));
 
   const secret = { id: body.secret, path: body.path, put: body, putEh: context.eh, putTs: context.ts, shares: body.shares, wraps: body.wraps, retired: false };
@@ -63,8 +71,16 @@ export function applySecretPut(state: OrgState, body: SecretPut, context: Contex
 }
 
 function verifyExactRecipients(wraps: readonly WrapEntry[], slots: readonly RecipientSlot[]): void {
-  check(wraps.length === slots.length && wraps.every((wrap, index) => wrap.kind === slots[index]?.kind && wrap.recipient === slots[index]?.recipient), 'E_RECIPIENTS', 'wrapped for others than the policy gives');
-  check(wraps.every((wrap, index) => wrap.keyId === slots[index]?.keyId), 'E_KEY_NOT_IN_LOG', 'wrapped to a key that the log does not name');
+  check(
+    wraps.length === slots.length && wraps.every((wrap, index) => wrap.kind === slots[index]?.kind && wrap.recipient === slots[index]?.recipient),
+    'E_RECIPIENTS',
+    'wrapped for others than the policy gives',
+  );
+  check(
+    wraps.every((wrap, index) => wrap.keyId === slots[index]?.keyId),
+    'E_KEY_NOT_IN_LOG',
+    'wrapped to a key that the log does not name',
+  );
 }
 
 export function applySecretRewrap(state: OrgState, body: SecretRewrap, context: Context): OrgState {
@@ -74,11 +90,19 @@ export function applySecretRewrap(state: OrgState, body: SecretRewrap, context: 
   const policy = policyFor(state, secret.path);
   check(policy !== undefined && policy.eh === body.policyEh, 'E_POLICY_CHANGED', 'made under another policy');
   const [signer] = context.signers;
-  check(signer !== undefined && context.signers.length === 1 && holds(secret.wraps, signer.id) && isActive(state, signer), 'E_ROLE', 'only a holder can wrap for others');
+  check(
+    signer !== undefined && context.signers.length === 1 && holds(secret.wraps, signer.id) && isActive(state, signer),
+    'E_ROLE',
+    'only a holder can wrap for others',
+  );
 
   const slots = recipientsOf(state, policy);
   const byMachine = machineOf(signer) !== undefined;
-  check(body.wraps.every((wrap, index) => index === 0 || byRecipient(body.wraps[index - 1] ?? wrap, wrap) < 0), 'E_RECIPIENTS', 'wraps out of order, or two for one recipient');
+  check(
+    body.wraps.every((wrap, index) => index === 0 || byRecipient(body.wraps[index - 1] ?? wrap, wrap) < 0),
+    'E_RECIPIENTS',
+    'wraps out of order, or two for one recipient',
+  );
   for (const wrap of body.wraps) {
     const slot = slots.find(({ kind, recipient }) => kind === wrap.kind && recipient === wrap.recipient);
     check(slot !== undefined && !holds(secret.wraps, wrap.recipient), 'E_RECIPIENTS', 'wrapped for somebody whom policy does not give, or who has a wrap');

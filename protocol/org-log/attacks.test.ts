@@ -26,7 +26,8 @@ const [ada, ben] = [world.device('ada'), world.device('ben')];
 const fresh = await makeDevice(world.random, ada.member, 'fresh');
 const freeze = (frame: Parameters<World['draft']>[3] = {}, by = [ada]): Promise<Uint8Array> => world.draft('org.freeze', { reason: '' }, by, frame);
 const judge = (bytes: Uint8Array): Promise<string> => codeOf(world.judge(bytes));
-const reframe = (bytes: Uint8Array, change: (envelope: Envelope) => Envelope): Uint8Array => encodeEnvelope(change(parseEnvelope('entry', bytes, limits.entryBytes)));
+const reframe = (bytes: Uint8Array, change: (envelope: Envelope) => Envelope): Uint8Array =>
+  encodeEnvelope(change(parseEnvelope('entry', bytes, limits.entryBytes)));
 /** The entry with its payload changed as an item, signed anew. */
 async function resign(bytes: Uint8Array, change: (payload: Map<number, unknown>) => void, by: readonly WorldDevice[] = [ada]): Promise<Uint8Array> {
   const item = decodeItem(parseEnvelope('entry', bytes, limits.entryBytes).payload, limits.entryBytes);
@@ -43,7 +44,8 @@ describe('INV-LOG-CHAIN rows 11, 13, 14: one place, one parent', () => {
     const { seq } = world.state.head;
     expect(await judge(await freeze({ frame: { seq, prev: found(world.history(seq - 1), 'parent') } }))).toBe('E_FORK');
   });
-  test('row 13: the next place, another parent', async () => expect(await judge(await freeze({ frame: { prev: found(world.history(1), 'parent') } }))).toBe('E_CHAIN'));
+  test('row 13: the next place, another parent', async () =>
+    expect(await judge(await freeze({ frame: { prev: found(world.history(1), 'parent') } }))).toBe('E_CHAIN'));
   test('the head once more', async () => expect(await judge(found(world.entries.at(-1), 'head').bytes)).toBe('E_CHAIN'));
   test('a first entry that is not one', async () => {
     expect(await codeOf(advance(undefined, await freeze(), world.clock.now()))).toBe('E_CHAIN');
@@ -63,12 +65,14 @@ describe('INV-LOG-CHAIN rows 11, 13, 14: one place, one parent', () => {
 });
 
 describe('INV-LOG-SIGNERS row 15: exactly the listed signers', () => {
-  test('a signature less', async () => expect(await judge(reframe(await freeze({}, [ada, ben]), (frame) => ({ ...frame, signatures: frame.signatures.slice(0, 1) })))).toBe('E_SIGNERS'));
+  test('a signature less', async () =>
+    expect(await judge(reframe(await freeze({}, [ada, ben]), (frame) => ({ ...frame, signatures: frame.signatures.slice(0, 1) })))).toBe('E_SIGNERS'));
   test('a signature more', async () => {
     const both = parseEnvelope('entry', await freeze({ frame: { signers: [ada.voice.ref] } }, [ada, ben]), limits.entryBytes);
     expect(await judge(encodeEnvelope(both))).toBe('E_SIGNERS');
   });
-  test('the signatures exchanged', async () => expect(await judge(reframe(await freeze({}, [ada, ben]), (frame) => ({ ...frame, signatures: frame.signatures.toReversed() })))).toBe('E_SIGNERS'));
+  test('the signatures exchanged', async () =>
+    expect(await judge(reframe(await freeze({}, [ada, ben]), (frame) => ({ ...frame, signatures: frame.signatures.toReversed() })))).toBe('E_SIGNERS'));
   test('one signer twice', async () => expect(await judge(await freeze({}, [ada, ada]))).toBe('E_SIGNERS'));
   test('listed as somebody else', async () => expect(await judge(await freeze({ frame: { signers: [ben.voice.ref] } }))).toBe('E_SIGNERS'));
   test('listed as another kind', async () => expect(await judge(await freeze({ frame: { signers: [{ kind: 'machine', id: ada.id }] } }))).toBe('E_SIGNERS'));
@@ -82,7 +86,11 @@ describe('INV-LOG-SIGNERS row 15: exactly the listed signers', () => {
     expect(await codeOf(world.judge(await world.draft('org.freeze', { reason: '' }, [presence])))).toBe('E_SIGNERS');
   });
   test('a broken signature', async () => {
-    expect(await judge(reframe(await freeze(), (frame) => ({ ...frame, signatures: frame.signatures.map((signature) => ({ ...signature, signature: new Uint8Array(64) })) })))).toBe('E_SIGNATURE');
+    expect(
+      await judge(
+        reframe(await freeze(), (frame) => ({ ...frame, signatures: frame.signatures.map((signature) => ({ ...signature, signature: new Uint8Array(64) })) })),
+      ),
+    ).toBe('E_SIGNATURE');
   });
   test('a body changed after signing', async () => {
     const other = parseEnvelope('entry', await world.draft('org.freeze', { reason: 'other' }), limits.entryBytes);
@@ -106,18 +114,39 @@ describe('INV-LOG-SIGNERS row 15: exactly the listed signers', () => {
 
 describe('INV-LOG-UV every person’s signature comes with user verification over the entry', () => {
   const wrong: readonly (readonly [what: string, make: () => Promise<Uint8Array>])[] = [
-    ['none', async () => reframe(await freeze(), (frame) => ({ ...frame, signatures: frame.signatures.map(({ keyId, signature }) => ({ keyId, signature })) }))],
-    ['of another entry', async () => {
-      const other = parseEnvelope('entry', await world.draft('org.freeze', { reason: 'other' }), limits.entryBytes);
-      return reframe(await freeze(), (frame) => ({ ...frame, signatures: frame.signatures.map((signature, index) => ({ ...signature, ...(other.signatures[index]?.assertion ? { assertion: other.signatures[index].assertion } : {}) })) }));
-    }],
+    [
+      'none',
+      async () => reframe(await freeze(), (frame) => ({ ...frame, signatures: frame.signatures.map(({ keyId, signature }) => ({ keyId, signature })) })),
+    ],
+    [
+      'of another entry',
+      async () => {
+        const other = parseEnvelope('entry', await world.draft('org.freeze', { reason: 'other' }), limits.entryBytes);
+        return reframe(await freeze(), (frame) => ({
+          ...frame,
+          signatures: frame.signatures.map((signature, index) => ({
+            ...signature,
+            ...(other.signatures[index]?.assertion ? { assertion: other.signatures[index].assertion } : {}),
+          })),
+        }));
+      },
+    ],
     ['without verification', () => freeze({ assertion: { flags: 1 } })],
     ['on another origin', () => freeze({ assertion: { origin: 'https://evil.example' } })],
     ['for another relying party', () => freeze({ assertion: { rpId: 'evil.example' } })],
-    ['by another member’s passkey', async () => {
-      const both = parseEnvelope('entry', await freeze({}, [ada, ben]), limits.entryBytes);
-      return encodeEnvelope({ ...both, signatures: both.signatures.map((signature, index) => ({ ...signature, ...(both.signatures[1 - index]?.assertion ? { assertion: both.signatures[1 - index]?.assertion } : {}) })) as Envelope['signatures'] }); // the assertions exchanged
-    }],
+    [
+      'by another member’s passkey',
+      async () => {
+        const both = parseEnvelope('entry', await freeze({}, [ada, ben]), limits.entryBytes);
+        return encodeEnvelope({
+          ...both,
+          signatures: both.signatures.map((signature, index) => ({
+            ...signature,
+            ...(both.signatures[1 - index]?.assertion ? { assertion: both.signatures[1 - index]?.assertion } : {}),
+          })) as Envelope['signatures'],
+        }); // the assertions exchanged
+      },
+    ],
   ];
   test.each(wrong)('%s', async (_what, make) => expect(await judge(await make())).toBe('E_WEBAUTHN'));
   test('a machine has none, and may not bring one', async () => {
@@ -147,7 +176,19 @@ describe('INV-LOG-STRICT rows 18, 19, 20: other versions, types and organisation
   test('an unknown or missing field', async () => {
     expect(await judge(await resign(await freeze(), (map) => map.set(10, 0)))).toBe('E_FIELD');
     expect(await judge(await resign(await freeze(), (map) => map.delete(7)))).toBe('E_FIELD');
-    expect(await judge(await resign(await freeze(), (map) => map.set(9, new Map([[1, ''], [2, '']]))))).toBe('E_FIELD');
+    expect(
+      await judge(
+        await resign(await freeze(), (map) =>
+          map.set(
+            9,
+            new Map([
+              [1, ''],
+              [2, ''],
+            ]),
+          ),
+        ),
+      ),
+    ).toBe('E_FIELD');
   });
   test('an entry of exactly its bound, and one past it', async () => {
     expect(await judge(new Uint8Array(limits.entryBytes))).toBe('E_CBOR');
@@ -163,7 +204,10 @@ describe('INV-LOG-STRICT rows 18, 19, 20: other versions, types and organisation
       }),
       { numRuns: 300 },
     );
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (raw) => expect(await judge(new Uint8Array(raw))).toMatch(/^E_/)), { numRuns: 300 });
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 300 }), async (raw) => expect(await judge(new Uint8Array(raw))).toMatch(/^E_/)),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -185,12 +229,17 @@ describe('INV-LOG-TIME row 89: times lie between the entry before and now, five 
 });
 
 describe('INV-LOG-KEYS row 77: no malformed key, none twice, no id twice', () => {
-  const withFacts = (device: WorldDevice, change: Partial<WorldDevice['facts']>): Promise<string> => world.draft('device.add', { ...device.facts, ...change }, [ada, device]).then(judge);
+  const withFacts = (device: WorldDevice, change: Partial<WorldDevice['facts']>): Promise<string> =>
+    world.draft('device.add', { ...device.facts, ...change }, [ada, device]).then(judge);
   test('an honest device is accepted', async () => expect(await withFacts(fresh, {})).toBe('accepted'));
   const malformed: readonly (readonly [what: string, change: Partial<WorldDevice['facts']>, code?: string])[] = [
     ['presence key beside the curve', { presenceKey: fresh.facts.presenceKey.map((byte, index) => (index === 64 ? byte ^ 1 : byte)) }],
     ['presence key at infinity', { presenceKey: new Uint8Array(65) }],
-    ['passkey beside the curve', { passkey: { ...fresh.facts.passkey, publicKey: fresh.facts.sigKey.map((byte, index) => (index === 64 ? byte ^ 1 : byte)) } }, 'E_WEBAUTHN'],
+    [
+      'passkey beside the curve',
+      { passkey: { ...fresh.facts.passkey, publicKey: fresh.facts.sigKey.map((byte, index) => (index === 64 ? byte ^ 1 : byte)) } },
+      'E_WEBAUTHN',
+    ],
     ['inbox key beyond the modulus', { inboxKey: fresh.facts.inboxKey.map((byte, index) => (index < 3 ? 255 : byte)) }],
     ['custody key of low order', { custodyKey: fresh.facts.custodyKey.map((byte, index) => (index >= 1_184 ? 0 : byte)) }],
   ];
@@ -206,23 +255,35 @@ describe('INV-LOG-KEYS row 77: no malformed key, none twice, no id twice', () =>
   test.each(reused)('%s', async (_what, change) => expect(await withFacts(fresh, change)).toBe('E_KEY_REUSED'));
   test('another device’s signature key, with its signature', async () => {
     const clone = { ...fresh, voice: { ...ben.voice, ref: fresh.voice.ref } };
-    expect(await codeOf(world.draft('device.add', { ...fresh.facts, sigKey: ben.facts.sigKey }, [ada, clone]).then((bytes) => world.judge(bytes)))).toBe('E_KEY_REUSED');
+    expect(await codeOf(world.draft('device.add', { ...fresh.facts, sigKey: ben.facts.sigKey }, [ada, clone]).then((bytes) => world.judge(bytes)))).toBe(
+      'E_KEY_REUSED',
+    );
   });
   test('a passkey that another device has', async () => {
     const clone = { ...fresh, voice: { ...fresh.voice, ...(ben.voice.assert ? { assert: ben.voice.assert } : {}) } };
-    expect(await codeOf(world.draft('device.add', { ...fresh.facts, passkey: ben.facts.passkey }, [ada, clone]).then((bytes) => world.judge(bytes)))).toBe('E_KEY_REUSED');
+    expect(await codeOf(world.draft('device.add', { ...fresh.facts, passkey: ben.facts.passkey }, [ada, clone]).then((bytes) => world.judge(bytes)))).toBe(
+      'E_KEY_REUSED',
+    );
   });
   test('a revoked device’s keys do not come back', async () => {
     const after = await org();
     const old = after.device('ben');
     await after.append('device.revoke', { device: old.id, exposed: [] });
-    expect(await codeOf(after.draft('device.add', { ...old.facts, device: idFrom(after.random) }, [after.device('ada'), old]).then((bytes) => after.judge(bytes)))).toBe('E_REVOKED');
+    expect(
+      await codeOf(after.draft('device.add', { ...old.facts, device: idFrom(after.random) }, [after.device('ada'), old]).then((bytes) => after.judge(bytes))),
+    ).toBe('E_REVOKED');
   });
-  test('a device without its own signature', async () => expect(await codeOf(world.judge(await world.draft('device.add', fresh.facts, [ada])))).toBe('E_SIGNERS'));
+  test('a device without its own signature', async () =>
+    expect(await codeOf(world.judge(await world.draft('device.add', fresh.facts, [ada])))).toBe('E_SIGNERS'));
   test('a device with a passkey of a relying party that the org does not list', async () => {
-    const evil = { ...fresh, voice: { ...fresh.voice, assert: (challenge: string) => found(fresh.voice.assert, 'passkey')(challenge, { rpId: 'evil.example' }) } };
+    const evil = {
+      ...fresh,
+      voice: { ...fresh.voice, assert: (challenge: string) => found(fresh.voice.assert, 'passkey')(challenge, { rpId: 'evil.example' }) },
+    };
     const { passkey } = fresh.facts;
-    expect(await codeOf(world.judge(await world.draft('device.add', { ...fresh.facts, passkey: { ...passkey, rpId: 'evil.example' } }, [ada, evil])))).toBe('E_WEBAUTHN');
+    expect(await codeOf(world.judge(await world.draft('device.add', { ...fresh.facts, passkey: { ...passkey, rpId: 'evil.example' } }, [ada, evil])))).toBe(
+      'E_WEBAUTHN',
+    );
     expect(await codeOf(world.judge(await world.draft('device.add', fresh.facts, [ada, evil])))).toBe('E_WEBAUTHN');
   });
   test('ids', async () => {
@@ -238,7 +299,9 @@ describe('INV-LOG-KEYS row 77: no malformed key, none twice, no id twice', () =>
   test('a token’s or the recovery kit’s key used before', async () => {
     const token = await makeToken(world.random, { expiresAt: world.clock.now() + 1_000, autoAdmit: false, groups: [] });
     expect(await codeOf(world.judge(await world.draft('token.issue', { ...token.facts, tokenKey: ben.facts.sigKey })))).toBe('E_KEY_REUSED');
-    expect(await codeOf(world.judge(await world.draft('recovery.set', { sigKey: ben.facts.presenceKey, kemKey: fresh.facts.inboxKey, delayMs: 0 })))).toBe('E_KEY_REUSED');
+    expect(await codeOf(world.judge(await world.draft('recovery.set', { sigKey: ben.facts.presenceKey, kemKey: fresh.facts.inboxKey, delayMs: 0 })))).toBe(
+      'E_KEY_REUSED',
+    );
     const withKit = new World('kit');
     await withKit.genesis({ withRecovery: true });
     expect(await codeOf(withKit.judge(await withKit.draft('recovery.set', found(withKit.kit, 'kit').facts)))).toBe('E_KEY_REUSED');
@@ -280,7 +343,8 @@ describe('INV-LOG-TOKEN rows 81, 82: a token is good once, for an hour or a day,
   });
   test('row 82: signs nothing but the enrolment of a machine', async () => {
     const { at, token } = await withToken();
-    for (const bytes of [await at.draft('org.freeze', { reason: '' }, [token]), await at.draft('member.remove', { member: ben.member, exposed: [] }, [token])]) expect(await codeOf(at.judge(bytes))).toBe('E_ROLE');
+    for (const bytes of [await at.draft('org.freeze', { reason: '' }, [token]), await at.draft('member.remove', { member: ben.member, exposed: [] }, [token])])
+      expect(await codeOf(at.judge(bytes))).toBe('E_ROLE');
     const machine = await makeMachine(at.random, 'new');
     expect(await codeOf(at.judge(await at.draft('machine.enrol', enrolmentOf(machine, token.id), [token])))).toBe('E_SIGNERS');
     expect(await codeOf(at.judge(await at.draft('machine.enrol', enrolmentOf(machine, idFrom(at.random)), [token, machine])))).toBe('E_UNKNOWN_ID');
@@ -316,17 +380,24 @@ describe('INV-LOG-AUTHORITY rows 74, 75, 93: one admin alone does not become two
       await at.draft('member.add', { member: idFrom<MemberId>(at.random), name: 'mallory', roles: ['admin'] }),
       await at.draft('policy.set', at.policy({ pattern: 'prod/db' })),
       await at.draft('token.issue', token.facts),
-    ]) expect(await codeOf(at.judge(bytes))).toBe('E_THRESHOLD');
+    ])
+      expect(await codeOf(at.judge(bytes))).toBe('E_THRESHOLD');
   });
   test('row 74: two devices of one admin are still one admin', async () => {
     const at = await twoAdmins();
     const laptop = await at.addDevice('ada');
-    expect(await codeOf(at.judge(await at.draft('member.add', { member: idFrom<MemberId>(at.random), name: 'mallory', roles: [] }, [at.device('ada'), laptop])))).toBe('E_THRESHOLD');
+    expect(
+      await codeOf(at.judge(await at.draft('member.add', { member: idFrom<MemberId>(at.random), name: 'mallory', roles: [] }, [at.device('ada'), laptop]))),
+    ).toBe('E_THRESHOLD');
   });
   test('row 75: one malicious admin lowers k, raises the lease, drops the hours', async () => {
     const at = await twoAdmins();
     const { eh: _, ...before } = found([...at.state.policies.values()][0], 'policy');
-    const base = { ...before, clauses: [{ k: 2, members: [at.member('ada').id, at.member('ben').id], groups: [] }], hours: { days: [1], fromMinute: 0, toMinute: 60 } };
+    const base = {
+      ...before,
+      clauses: [{ k: 2, members: [at.member('ada').id, at.member('ben').id], groups: [] }],
+      hours: { days: [1], fromMinute: 0, toMinute: 60 },
+    };
     await at.append('policy.set', base, [at.device('ada'), at.device('ben')]);
     const { hours: _hours, ...always } = base;
     for (const looser of [{ ...base, clauses: [{ ...found(base.clauses[0], 'clause'), k: 1 }] }, { ...base, maxTtlS: base.maxTtlS + 1 }, always]) {

@@ -1,21 +1,42 @@
-// Bodies of log entries, one codec per entry type (spec/05-org-log.md §types).
-import { type Codec, array, bytes, bytesUpTo, count, flag, int, oneOf, record, text, time } from '../codec.ts';
+// Bodies of log entries (spec/05-org-log.md §types), and the codecs of those parts that also travel alone.
+import { type Codec, array, bytes, bytesUpTo, flag, int, oneOf, record, text } from '../codec.ts';
 import {
-  type DeviceId, type GroupId, type Hash, type KeyId, type MachineId, type MemberId, type PolicyId, type SecretId, type TokenId,
-  deviceIdCodec, groupIdCodec, hashCodec, hexIdOfRecipient, keyIdCodec, machineIdCodec, memberIdCodec, policyIdCodec, secretIdCodec, tokenIdCodec,
+  type DeviceId,
+  type GroupId,
+  type Hash,
+  type KeyId,
+  type MachineId,
+  type MemberId,
+  type PolicyId,
+  type SecretId,
+  type TokenId,
+  deviceIdCodec,
+  hashCodec,
+  hexIdOfRecipient,
+  keyIdCodec,
+  machineIdCodec,
+  memberIdCodec,
+  secretIdCodec,
 } from '../hash.ts';
 import { kemPublicKeyCodec, publicKeyCodec } from '../keys.ts';
 import { limits } from '../limits.ts';
 
-const name: Codec<string> = text(limits.nameBytes, 1);
+export const nameCodec: Codec<string> = text(limits.nameBytes, 1);
 
 export type Role = 'admin' | 'approver' | 'writer';
 const role: Codec<Role> = oneOf(['admin', 'approver', 'writer']);
 
-export interface MemberAdd { readonly member: MemberId; readonly name: string; readonly roles: readonly Role[] }
-export const memberAddCodec: Codec<MemberAdd> = record<MemberAdd>({ member: [1, memberIdCodec], name: [2, name], roles: [3, array(role, 3)] });
+export interface MemberAdd {
+  readonly member: MemberId;
+  readonly name: string;
+  readonly roles: readonly Role[];
+}
+export const memberAddCodec: Codec<MemberAdd> = record<MemberAdd>({ member: [1, memberIdCodec], name: [2, nameCodec], roles: [3, array(role, 3)] });
 
-export interface MemberRemove { readonly member: MemberId; readonly exposed: readonly SecretId[] }
+export interface MemberRemove {
+  readonly member: MemberId;
+  readonly exposed: readonly SecretId[];
+}
 
 /** A member's phone or browser. */
 export interface DeviceAdd {
@@ -45,31 +66,83 @@ export interface PasskeyFacts {
   readonly attestationDigest: Uint8Array;
 }
 const passkeyCodec: Codec<PasskeyFacts> = record<PasskeyFacts>({
-  credentialId: [1, bytesUpTo(1_024, 1)], publicKey: [2, publicKeyCodec], rpId: [3, text(253, 1)], aaguid: [4, bytes(16)], backupEligible: [5, flag], backedUp: [6, flag], attestationDigest: [7, bytes(32)],
+  credentialId: [1, bytesUpTo(1_024, 1)],
+  publicKey: [2, publicKeyCodec],
+  rpId: [3, text(253, 1)],
+  aaguid: [4, bytes(16)],
+  backupEligible: [5, flag],
+  backedUp: [6, flag],
+  attestationDigest: [7, bytes(32)],
 });
 export const deviceAddCodec: Codec<DeviceAdd> = record<DeviceAdd>({
-  device: [1, deviceIdCodec], member: [2, memberIdCodec], name: [3, name], sigKey: [4, publicKeyCodec], presenceKey: [5, publicKeyCodec],
-  inboxKey: [6, kemPublicKeyCodec], custodyKey: [7, kemPublicKeyCodec], passkey: [8, passkeyCodec], mailboxSeed: [9, bytes(32)],
+  device: [1, deviceIdCodec],
+  member: [2, memberIdCodec],
+  name: [3, nameCodec],
+  sigKey: [4, publicKeyCodec],
+  presenceKey: [5, publicKeyCodec],
+  inboxKey: [6, kemPublicKeyCodec],
+  custodyKey: [7, kemPublicKeyCodec],
+  passkey: [8, passkeyCodec],
+  mailboxSeed: [9, bytes(32)],
 });
 
-export interface DeviceRevoke { readonly device: DeviceId; readonly exposed: readonly SecretId[] }
-export interface MachineRevoke { readonly machine: MachineId; readonly exposed: readonly SecretId[] }
+export interface DeviceRevoke {
+  readonly device: DeviceId;
+  readonly exposed: readonly SecretId[];
+}
+export interface MachineRevoke {
+  readonly machine: MachineId;
+  readonly exposed: readonly SecretId[];
+}
 
 /** Single use because the log says so. */
-export interface TokenIssue { readonly token: TokenId; readonly tokenKey: Uint8Array; readonly expiresAt: number; readonly autoAdmit: boolean; readonly groups: readonly GroupId[] }
-export interface MachineEnrol { readonly machine: MachineId; readonly token: TokenId; readonly name: string; readonly sigKey: Uint8Array; readonly kemKey: Uint8Array; readonly mailboxSeed: Uint8Array }
-export interface MachineAdmit { readonly machine: MachineId; readonly groups: readonly GroupId[]; /** Whose machine it is, for separation of duties. */ readonly owner?: MemberId }
-export interface GroupSet { readonly group: GroupId; readonly name: string; readonly members: readonly MemberId[] }
+export interface TokenIssue {
+  readonly token: TokenId;
+  readonly tokenKey: Uint8Array;
+  readonly expiresAt: number;
+  readonly autoAdmit: boolean;
+  readonly groups: readonly GroupId[];
+}
+export interface MachineEnrol {
+  readonly machine: MachineId;
+  readonly token: TokenId;
+  readonly name: string;
+  readonly sigKey: Uint8Array;
+  readonly kemKey: Uint8Array;
+  readonly mailboxSeed: Uint8Array;
+}
+export interface MachineAdmit {
+  readonly machine: MachineId;
+  readonly groups: readonly GroupId[];
+  /** Whose machine it is, for separation of duties. */ readonly owner?: MemberId;
+}
+export interface GroupSet {
+  readonly group: GroupId;
+  readonly name: string;
+  readonly members: readonly MemberId[];
+}
 
 export type Tier = 'low' | 'normal' | 'high';
 export type LeaseScope = 'process' | 'exe' | 'machine';
 export const leaseScopeCodec: Codec<LeaseScope> = oneOf(['process', 'exe', 'machine']);
 
 /** `k` distinct members out of members and groups. Several clauses must all hold, each with members of its own. */
-export interface Clause { readonly k: number; readonly members: readonly MemberId[]; readonly groups: readonly GroupId[] }
-export interface MachineRule { readonly any: boolean; readonly machines: readonly MachineId[]; readonly groups: readonly GroupId[] }
+export interface Clause {
+  readonly k: number;
+  readonly members: readonly MemberId[];
+  readonly groups: readonly GroupId[];
+}
+export interface MachineRule {
+  readonly any: boolean;
+  readonly machines: readonly MachineId[];
+  readonly groups: readonly GroupId[];
+}
 /** Minutes of the day in UTC, days 0 (Sunday) to 6; from > to passes midnight. */
-export interface Hours { readonly days: readonly number[]; readonly fromMinute: number; readonly toMinute: number }
+export interface Hours {
+  readonly days: readonly number[];
+  readonly fromMinute: number;
+  readonly toMinute: number;
+}
 export interface Policy {
   readonly policy: PolicyId;
   /** Path with `*` for one segment and `**` as the last segment for all below. */
@@ -92,20 +165,19 @@ export interface Policy {
   /** Ends this policy: paths fall to the next best pattern, or to "default deny". */
   readonly retired: boolean;
 }
-const clauseCodec: Codec<Clause> = record<Clause>({ k: [1, int(1, limits.quorumN)], members: [2, array(memberIdCodec, limits.quorumN)], groups: [3, array(groupIdCodec, limits.quorumN)] });
-const machineRuleCodec: Codec<MachineRule> = record<MachineRule>({ any: [1, flag], machines: [2, array(machineIdCodec, limits.machines)], groups: [3, array(groupIdCodec, 64)] });
-const hoursCodec: Codec<Hours> = record<Hours>({ days: [1, array(int(0, 6), 7, 1)], fromMinute: [2, int(0, 1_439)], toMinute: [3, int(0, 1_439)] });
-export const policyCodec: Codec<Policy> = record<Policy>({
-  policy: [1, policyIdCodec], pattern: [2, text(limits.pathBytes, 1)], clauses: [3, array(clauseCodec, 8, 1)], machines: [4, machineRuleCodec],
-  maxTtlS: [5, int(0, limits.leaseMaxS)], maxUses: [6, int(1, limits.usesMax)], scopes: [7, array(leaseScopeCodec, 3, 1)], tier: [8, oneOf<Tier>(['low', 'normal', 'high'])],
-  reasonRequired: [9, flag], matchRequired: [10, flag], separationOfDuties: [11, flag], revealAllowed: [12, flag], maxStalenessMs: [13, int(1, 31 * 86_400_000)],
-  exePins: [14, array(hashCodec, 32)], hosts: [15, array(text(253, 1), 64)], hours: [16, hoursCodec, 'optional'], retired: [17, flag],
-});
-
 /** Which share a member has, and the commitment to it. x is 0 where k = 1 (the share is A itself). */
-export interface ShareCommitment { readonly member: MemberId; readonly x: number; readonly commitment: Hash }
+export interface ShareCommitment {
+  readonly member: MemberId;
+  readonly x: number;
+  readonly commitment: Hash;
+}
 export type RecipientKind = 'device' | 'machine' | 'recovery';
-export interface WrapEntry { readonly kind: RecipientKind; readonly recipient: string; readonly keyId: KeyId; /** Address of the wrap at the relay. */ readonly wrap: Hash }
+export interface WrapEntry {
+  readonly kind: RecipientKind;
+  readonly recipient: string;
+  readonly keyId: KeyId;
+  /** Address of the wrap at the relay. */ readonly wrap: Hash;
+}
 export interface SecretPut {
   readonly secret: SecretId;
   readonly path: string;
@@ -125,25 +197,64 @@ export interface SecretPut {
   /** The machine whose proposal a writer countersigned. */
   readonly proposedBy?: MachineId;
 }
-const shareCodec: Codec<ShareCommitment> = record<ShareCommitment>({ member: [1, memberIdCodec], x: [2, int(0, 255)], commitment: [3, hashCodec] });
-const wrapCodec: Codec<WrapEntry> = record<WrapEntry>({ kind: [1, oneOf<RecipientKind>(['device', 'machine', 'recovery'])], recipient: [2, hexIdOfRecipient], keyId: [3, keyIdCodec], wrap: [4, hashCodec] });
+export const shareCodec: Codec<ShareCommitment> = record<ShareCommitment>({ member: [1, memberIdCodec], x: [2, int(0, 255)], commitment: [3, hashCodec] });
+export const wrapCodec: Codec<WrapEntry> = record<WrapEntry>({
+  kind: [1, oneOf<RecipientKind>(['device', 'machine', 'recovery'])],
+  recipient: [2, hexIdOfRecipient],
+  keyId: [3, keyIdCodec],
+  wrap: [4, hashCodec],
+});
 export const secretPutCodec: Codec<SecretPut> = record<SecretPut>({
-  secret: [1, secretIdCodec], path: [2, text(limits.pathBytes, 1)], ver: [3, int(1, 1_000_000)], prevVerEh: [4, hashCodec], policyEh: [5, hashCodec], salt: [6, bytes(32)],
-  keyCommitment: [7, hashCodec], body: [8, hashCodec], k: [9, int(1, limits.quorumN)], shares: [10, array(shareCodec, limits.quorumN, 1)],
-  wraps: [11, array(wrapCodec, limits.devices + limits.machines + 1, 1)], fields: [12, array(text(64, 1), limits.fields)], description: [13, text(limits.descriptionBytes)],
+  secret: [1, secretIdCodec],
+  path: [2, text(limits.pathBytes, 1)],
+  ver: [3, int(1, 1_000_000)],
+  prevVerEh: [4, hashCodec],
+  policyEh: [5, hashCodec],
+  salt: [6, bytes(32)],
+  keyCommitment: [7, hashCodec],
+  body: [8, hashCodec],
+  k: [9, int(1, limits.quorumN)],
+  shares: [10, array(shareCodec, limits.quorumN, 1)],
+  wraps: [11, array(wrapCodec, limits.devices + limits.machines + 1, 1)],
+  fields: [12, array(text(64, 1), limits.fields)],
+  description: [13, text(limits.descriptionBytes)],
   proposedBy: [14, machineIdCodec, 'optional'],
 });
 
 /** Wraps added for recipients that policy gives but that had none: never a change of value, share or key. */
-export interface SecretRewrap { readonly secret: SecretId; readonly putEh: Hash; readonly policyEh: Hash; readonly shares: readonly ShareCommitment[]; readonly wraps: readonly WrapEntry[] }
-export interface SecretRetire { readonly secret: SecretId }
+export interface SecretRewrap {
+  readonly secret: SecretId;
+  readonly putEh: Hash;
+  readonly policyEh: Hash;
+  readonly shares: readonly ShareCommitment[];
+  readonly wraps: readonly WrapEntry[];
+}
+export interface SecretRetire {
+  readonly secret: SecretId;
+}
 /** New epoch of the metadata key MK. The wraps lie in one blob; the key before it is sealed under the new one in the record. */
-export interface MetaRotate { readonly epoch: number; readonly commitment: Hash; readonly wraps: Hash }
-export interface OrgFreeze { readonly reason: string }
+export interface MetaRotate {
+  readonly epoch: number;
+  readonly commitment: Hash;
+  readonly wraps: Hash;
+}
+export interface OrgFreeze {
+  readonly reason: string;
+}
 export type OrgUnfreeze = OrgFreeze;
-export interface RecoveryKeys { readonly sigKey: Uint8Array; readonly kemKey: Uint8Array; readonly delayMs: number }
-export interface RecoveryUse { readonly reason: string; readonly member: MemberAdd; readonly device: DeviceAdd }
-export interface Checkpoint { readonly stateHash: Hash }
+export interface RecoveryKeys {
+  readonly sigKey: Uint8Array;
+  readonly kemKey: Uint8Array;
+  readonly delayMs: number;
+}
+export interface RecoveryUse {
+  readonly reason: string;
+  readonly member: MemberAdd;
+  readonly device: DeviceAdd;
+}
+export interface Checkpoint {
+  readonly stateHash: Hash;
+}
 
 /** The first entry; its hash is the org id. */
 export interface Genesis {
@@ -160,11 +271,7 @@ export interface Genesis {
   readonly mkCommitment: Hash;
   readonly salt: Uint8Array;
 }
-export const recoveryCodec: Codec<RecoveryKeys> = record<RecoveryKeys>({ sigKey: [1, publicKeyCodec], kemKey: [2, kemPublicKeyCodec], delayMs: [3, time] });
-const exposed = array(secretIdCodec, 1_024);
-const groups = array(groupIdCodec, 64);
-
-/** Entry type word → codec of its body. A type that is not here does not exist. */
+/** Entry type word → its body. A type that is not here does not exist. */
 export interface Bodies {
   readonly genesis: Genesis;
   readonly 'member.add': MemberAdd;
@@ -188,35 +295,3 @@ export interface Bodies {
   readonly checkpoint: Checkpoint;
 }
 export type EntryType = keyof Bodies;
-
-export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
-  genesis: record<Genesis>({
-    name: [1, name], founder: [2, memberAddCodec], device: [3, deviceAddCodec], tAdmin: [4, int(1, limits.admins)], origins: [5, array(text(253, 8), 16, 1)], rpIds: [6, array(text(253, 1), 16, 1)],
-    recovery: [7, recoveryCodec, 'optional'], policies: [8, array(policyCodec, 16)], mkCommitment: [9, hashCodec], salt: [10, bytes(32)],
-  }),
-  'member.add': memberAddCodec,
-  'member.remove': record<MemberRemove>({ member: [1, memberIdCodec], exposed: [2, exposed] }),
-  'device.add': deviceAddCodec,
-  'device.revoke': record<DeviceRevoke>({ device: [1, deviceIdCodec], exposed: [2, exposed] }),
-  'token.issue': record<TokenIssue>({ token: [1, tokenIdCodec], tokenKey: [2, publicKeyCodec], expiresAt: [3, time], autoAdmit: [4, flag], groups: [5, groups] }),
-  'machine.enrol': record<MachineEnrol>({ machine: [1, machineIdCodec], token: [2, tokenIdCodec], name: [3, name], sigKey: [4, publicKeyCodec], kemKey: [5, kemPublicKeyCodec], mailboxSeed: [6, bytes(32)] }),
-  'machine.admit': record<MachineAdmit>({ machine: [1, machineIdCodec], groups: [2, groups], owner: [3, memberIdCodec, 'optional'] }),
-  'machine.revoke': record<MachineRevoke>({ machine: [1, machineIdCodec], exposed: [2, exposed] }),
-  'group.set': record<GroupSet>({ group: [1, groupIdCodec], name: [2, name], members: [3, array(memberIdCodec, 256)] }),
-  'policy.set': policyCodec,
-  'secret.put': secretPutCodec,
-  'secret.rewrap': record<SecretRewrap>({ secret: [1, secretIdCodec], putEh: [2, hashCodec], policyEh: [3, hashCodec], shares: [4, array(shareCodec, limits.quorumN)], wraps: [5, array(wrapCodec, limits.devices + limits.machines + 1, 1)] }),
-  'secret.retire': record<SecretRetire>({ secret: [1, secretIdCodec] }),
-  'meta.rotate': record<MetaRotate>({ epoch: [1, count], commitment: [2, hashCodec], wraps: [3, hashCodec] }),
-  'org.freeze': record<OrgFreeze>({ reason: [1, text(512)] }),
-  'org.unfreeze': record<OrgUnfreeze>({ reason: [1, text(512)] }),
-  'recovery.set': recoveryCodec,
-  'recovery.use': record<RecoveryUse>({ reason: [1, text(512)], member: [2, memberAddCodec], device: [3, deviceAddCodec] }),
-  checkpoint: record<Checkpoint>({ stateHash: [1, hashCodec] }),
-};
-
-/** In the order of their numbers on the wire (index + 1); new types are only ever appended. */
-export const entryTypes: readonly EntryType[] = [
-  'genesis', 'member.add', 'member.remove', 'device.add', 'device.revoke', 'token.issue', 'machine.enrol', 'machine.admit', 'machine.revoke', 'group.set', 'policy.set',
-  'secret.put', 'secret.rewrap', 'secret.retire', 'meta.rotate', 'org.freeze', 'org.unfreeze', 'recovery.set', 'recovery.use', 'checkpoint',
-];

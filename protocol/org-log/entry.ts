@@ -4,7 +4,8 @@ import { ProtocolError, check } from '../errors.ts';
 import { type Hash, type OrgId, hashCodec, orgIdCodec } from '../hash.ts';
 import { limits } from '../limits.ts';
 import { payloadHash } from '../sign.ts';
-import { type Bodies, type EntryType, bodyCodecs, entryTypes } from './bodies.ts';
+import type { Bodies, EntryType } from './bodies.ts';
+import { bodyCodecs, entryTypes } from './body-codecs.ts';
 
 export const protocolVersion = 1;
 export const protocolSuite = 1;
@@ -12,7 +13,10 @@ export const protocolSuite = 1;
 export const zeroHash: Hash = '00'.repeat(32) as Hash; // the one hash that is not computed
 
 export type SignerKind = 'device' | 'machine' | 'token' | 'recovery';
-export interface SignerRef { readonly kind: SignerKind; /** 16 bytes as hex; zeros for the recovery kit. */ readonly id: string }
+export interface SignerRef {
+  readonly kind: SignerKind;
+  /** 16 bytes as hex; zeros for the recovery kit. */ readonly id: string;
+}
 
 interface EntryFrame {
   readonly org: OrgId;
@@ -33,13 +37,29 @@ interface RawEntry extends EntryFrame {
 }
 const signerCodec: Codec<SignerRef> = record<SignerRef>({ kind: [1, oneOf<SignerKind>(['device', 'machine', 'token', 'recovery'])], id: [2, hexId(16)] });
 const rawCodec: Codec<RawEntry> = record<RawEntry>({
-  v: [1, count], suite: [2, count], org: [3, orgIdCodec], seq: [4, count], prev: [5, hashCodec], type: [6, int(0, 65_535)], ts: [7, time], signers: [8, array(signerCodec, 2 * limits.admins, 1)], body: [9, anyItem],
+  v: [1, count],
+  suite: [2, count],
+  org: [3, orgIdCodec],
+  seq: [4, count],
+  prev: [5, hashCodec],
+  type: [6, int(0, 65_535)],
+  ts: [7, time],
+  signers: [8, array(signerCodec, 2 * limits.admins, 1)],
+  body: [9, anyItem],
 });
 
 export function encodeEntry(entry: Entry): Uint8Array {
   const codec = bodyCodecs[entry.type] as Codec<Entry['body']>; // the codec of that very type
   return encode(rawCodec, {
-    v: protocolVersion, suite: protocolSuite, org: entry.org, seq: entry.seq, prev: entry.prev, type: entryTypes.indexOf(entry.type) + 1, ts: entry.ts, signers: entry.signers, body: codec.toItem(entry.body),
+    v: protocolVersion,
+    suite: protocolSuite,
+    org: entry.org,
+    seq: entry.seq,
+    prev: entry.prev,
+    type: entryTypes.indexOf(entry.type) + 1,
+    ts: entry.ts,
+    signers: entry.signers,
+    body: codec.toItem(entry.body),
   });
 }
 

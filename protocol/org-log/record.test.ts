@@ -6,7 +6,18 @@ import { World, found } from '../../testing/world.ts';
 import { type OrgId, hash } from '../hash.ts';
 import { limits } from '../limits.ts';
 import type { StreamId } from '../wire.ts';
-import { type RecordPlace, mkCommitment, openMkWrap, openPreviousKey, openRecord, orgStream, parseRecord, receiptStream, sealMkWraps, sealRecord } from './record.ts';
+import {
+  type RecordPlace,
+  mkCommitment,
+  openMkWrap,
+  openPreviousKey,
+  openRecord,
+  orgStream,
+  parseRecord,
+  receiptStream,
+  sealMkWraps,
+  sealRecord,
+} from './record.ts';
 
 const world = new World('record');
 await world.genesis();
@@ -28,14 +39,29 @@ describe('INV-RECORD-SEALED', () => {
     ['another key', () => openRecord(place, new Map([[3, next]]), blob), 'E_RELAY_GARBAGE'],
     ['another stream', () => openRecord({ org, stream: receiptStream(org, 'x') }, new Map([[3, mk]]), blob), 'E_RELAY_GARBAGE'],
     ['another org', () => openRecord({ ...place, org: 'ab'.repeat(32) as OrgId }, new Map([[3, mk]]), blob), 'E_RELAY_GARBAGE'],
-    ['changed', () => openRecord(place, new Map([[3, mk]]), blob.map((byte, at) => (at === 60 ? byte ^ 1 : byte))), 'E_RELAY_GARBAGE'],
+    [
+      'changed',
+      () =>
+        openRecord(
+          place,
+          new Map([[3, mk]]),
+          blob.map((byte, at) => (at === 60 ? byte ^ 1 : byte)),
+        ),
+      'E_RELAY_GARBAGE',
+    ],
     ['too large', () => openRecord(place, new Map([[3, mk]]), new Uint8Array(limits.recordBytes + 1)), 'E_RELAY_GARBAGE'],
   ];
   test.each(wrong)('%s', async (_what, open, code) => expect(await codeOf(open)).toBe(code));
   test('any bytes are refused with a code', async () => {
-    await fc.assert(fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (raw) => expect(await codeOf(openRecord(place, new Map([[0, mk]]), new Uint8Array(raw)))).toMatch(/^E_(?:RELAY_GARBAGE|MK_EPOCH)$/)), { numRuns: 300 });
+    await fc.assert(
+      fc.asyncProperty(fc.uint8Array({ maxLength: 200 }), async (raw) =>
+        expect(await codeOf(openRecord(place, new Map([[0, mk]]), new Uint8Array(raw)))).toMatch(/^E_(?:RELAY_GARBAGE|MK_EPOCH)$/),
+      ),
+      { numRuns: 300 },
+    );
   });
-  test('the largest entry fits in a record', async () => expect((await sealRecord(place, 0, mk, new Uint8Array(limits.entryBytes), world.random)).length).toBeLessThanOrEqual(limits.recordBytes));
+  test('the largest entry fits in a record', async () =>
+    expect((await sealRecord(place, 0, mk, new Uint8Array(limits.entryBytes), world.random)).length).toBeLessThanOrEqual(limits.recordBytes));
   test('row 28: no name, no type and no id shows in it', () => {
     for (const plain of ['ada', 'Analytical', 'vnd.stillvault', 'console.example']) expect(Buffer.from(blob).includes(plain)).toBe(false);
   });
@@ -67,6 +93,12 @@ describe('INV-RECORD-EPOCH', () => {
 });
 
 test('streams of an org differ from each other and from those of other orgs', () => {
-  const all: readonly StreamId[] = [orgStream(org), orgStream('ab'.repeat(32) as OrgId), receiptStream(org, 'a'), receiptStream(org, 'b'), receiptStream('ab'.repeat(32) as OrgId, 'a')];
+  const all: readonly StreamId[] = [
+    orgStream(org),
+    orgStream('ab'.repeat(32) as OrgId),
+    receiptStream(org, 'a'),
+    receiptStream(org, 'b'),
+    receiptStream('ab'.repeat(32) as OrgId, 'a'),
+  ];
   expect(new Set(all).size).toBe(all.length);
 });

@@ -19,10 +19,19 @@ interface RecordBlob {
   readonly wraps?: Hash;
   readonly previousKey?: Uint8Array;
 }
-const blobCodec: Codec<RecordBlob> = record<RecordBlob>({ epoch: [1, count], salt: [2, bytes(16)], sealed: [3, bytesUpTo(limits.recordBytes)], wraps: [4, hashCodec, 'optional'], previousKey: [5, bytes(48), 'optional'] });
+const blobCodec: Codec<RecordBlob> = record<RecordBlob>({
+  epoch: [1, count],
+  salt: [2, bytes(16)],
+  sealed: [3, bytesUpTo(limits.recordBytes)],
+  wraps: [4, hashCodec, 'optional'],
+  previousKey: [5, bytes(48), 'optional'],
+});
 
 /** Which stream a record belongs to. Its position is not part of it: what the relay drops or reorders shows as a gap in the entries. */
-export interface RecordPlace { readonly org: OrgId; readonly stream: StreamId }
+export interface RecordPlace {
+  readonly org: OrgId;
+  readonly stream: StreamId;
+}
 
 export function orgStream(org: OrgId): StreamId {
   return hash('stream', ['org', org]) as string as StreamId; // a stream id is a hash with this use
@@ -45,10 +54,20 @@ export function mkCommitment(mk: Uint8Array): Hash {
   return hash('mk-commit', [mk]);
 }
 
-export interface NewEpoch { readonly wraps: Hash; readonly previous: Uint8Array }
+export interface NewEpoch {
+  readonly wraps: Hash;
+  readonly previous: Uint8Array;
+}
 
 /** Seals a signed envelope (entry, receipt, proposal) for its stream. */
-export async function sealRecord(place: RecordPlace, epoch: number, mk: Uint8Array, envelope: Uint8Array, random: Random, opens?: NewEpoch): Promise<Uint8Array> {
+export async function sealRecord(
+  place: RecordPlace,
+  epoch: number,
+  mk: Uint8Array,
+  envelope: Uint8Array,
+  random: Random,
+  opens?: NewEpoch,
+): Promise<Uint8Array> {
   const salt = random(16);
   const sealed = await sealOnce(recordKey(mk, salt, place), aadOf(place, epoch), pad(envelope));
   const rotation = opens ? { wraps: opens.wraps, previousKey: await sealOnce(previousKeyKey(mk, place.org, epoch), ['previous', epoch], opens.previous) } : {};
@@ -97,14 +116,24 @@ function aadOf(place: RecordPlace, epoch: number): readonly (string | number)[] 
 
 // --- Wraps of a new MK ---------------------------------------------------------------------------------
 
-interface MkWrap { readonly recipient: string; readonly sealed: Uint8Array }
-const wrapsCodec: Codec<readonly MkWrap[]> = array(record<MkWrap>({ recipient: [1, hexIdOfRecipient], sealed: [2, bytesUpTo(sealOverheadBytes + 32)] }), limits.devices + limits.machines);
+interface MkWrap {
+  readonly recipient: string;
+  readonly sealed: Uint8Array;
+}
+const wrapsCodec: Codec<readonly MkWrap[]> = array(
+  record<MkWrap>({ recipient: [1, hexIdOfRecipient], sealed: [2, bytesUpTo(sealOverheadBytes + 32)] }),
+  limits.devices + limits.machines,
+);
 
 /** One wrap of the new MK for every active device and machine; to be at the relay before the record of meta.rotate is. */
 export async function sealMkWraps(state: OrgState, epoch: number, mk: Uint8Array): Promise<Uint8Array> {
   const holders = [
-    ...[...state.devices.values()].filter((device) => activeDevice(state, device.device)).map((device) => ({ id: device.device as string, key: device.inboxKey })),
-    ...[...state.machines.values()].filter((machine) => machine.status !== 'revoked').map((machine) => ({ id: machine.machine as string, key: machine.kemKey })),
+    ...[...state.devices.values()]
+      .filter((device) => activeDevice(state, device.device))
+      .map((device) => ({ id: device.device as string, key: device.inboxKey })), // holders of both kinds: the brand goes
+    ...[...state.machines.values()]
+      .filter((machine) => machine.status !== 'revoked')
+      .map((machine) => ({ id: machine.machine as string, key: machine.kemKey })), // as above
   ].sort((a, b) => (a.id < b.id ? -1 : 1));
   const wraps: MkWrap[] = [];
   for (const { id, key } of holders) wraps.push({ recipient: id, sealed: await sealTo(key, 'mk-wrap', state.org, [epoch, id], mk) });

@@ -27,7 +27,14 @@ const ada = world.device('ada');
 const value = { kind: 'value', value: new TextEncoder().encode('value') } as const;
 async function putOf(at: World, path = 'prod/db', changes: Partial<SecretPut> = {}): Promise<SecretPut> {
   const before = secretAt(at.state, path);
-  const input = { secret: before?.id ?? idFrom<SecretId>(at.random), path, ver: (before?.put.ver ?? 0) + 1, prevVerEh: before?.putEh ?? zeroHash, value, description: '' };
+  const input = {
+    secret: before?.id ?? idFrom<SecretId>(at.random),
+    path,
+    ver: (before?.put.ver ?? 0) + 1,
+    prevVerEh: before?.putEh ?? zeroHash,
+    value,
+    description: '',
+  };
   return { ...(await sealSecret(at.state, input, at.random)).put, ...changes };
 }
 const judge = async (put: SecretPut, at = world): Promise<string> => codeOf(at.judge(await at.draft('secret.put', put)));
@@ -46,8 +53,16 @@ describe('INV-SECRET-RECIPIENTS row 73: exactly the recipients of the policy', (
     ['the kit left out', (put) => ({ wraps: put.wraps.slice(0, -1) }), 'E_RECIPIENTS'],
     ['a recipient twice', (put) => ({ wraps: [found(put.wraps[0], 'wrap'), ...put.wraps] }), 'E_RECIPIENTS'],
     ['recipients out of order', (put) => ({ wraps: put.wraps.toReversed() }), 'E_RECIPIENTS'],
-    ['row 1: an approver’s key replaced', (put) => ({ wraps: put.wraps.map((wrap, index) => (index === 0 ? { ...wrap, keyId: world.device('eve').custody.keyId } : wrap)) }), 'E_KEY_NOT_IN_LOG'],
-    ['row 1: a machine’s key replaced', (put) => ({ wraps: put.wraps.map((wrap) => (wrap.kind === 'machine' ? { ...wrap, keyId: honest.wraps[0]?.keyId ?? wrap.keyId } : wrap)) }), 'E_KEY_NOT_IN_LOG'],
+    [
+      'row 1: an approver’s key replaced',
+      (put) => ({ wraps: put.wraps.map((wrap, index) => (index === 0 ? { ...wrap, keyId: world.device('eve').custody.keyId } : wrap)) }),
+      'E_KEY_NOT_IN_LOG',
+    ],
+    [
+      'row 1: a machine’s key replaced',
+      (put) => ({ wraps: put.wraps.map((wrap) => (wrap.kind === 'machine' ? { ...wrap, keyId: honest.wraps[0]?.keyId ?? wrap.keyId } : wrap)) }),
+      'E_KEY_NOT_IN_LOG',
+    ],
     ['a share for somebody else', (put) => ({ shares: [...put.shares, { ...found(put.shares[0], 'share'), member: world.member('eve').id }] }), 'E_RECIPIENTS'],
     ['a share left out', (put) => ({ shares: put.shares.slice(1) }), 'E_RECIPIENTS'],
     ['shares out of order', (put) => ({ shares: put.shares.toReversed() }), 'E_RECIPIENTS'],
@@ -89,14 +104,24 @@ describe('INV-SECRET-VERSION row 7: versions follow each other and paths belong 
     const second = await putOf(at);
     expect(await judge(second, at)).toBe('accepted');
     const wrong: readonly (readonly [change: Partial<SecretPut>, code: string])[] = [
-      [{ ver: 1, prevVerEh: zeroHash }, 'E_VERSION'], [{ ver: 3 }, 'E_VERSION'], [{ prevVerEh: zeroHash }, 'E_VERSION'], [{ secret: idFrom<SecretId>(at.random) }, 'E_ID_REUSED'], [{ path: 'prod/other' }, 'E_ID_REUSED'],
+      [{ ver: 1, prevVerEh: zeroHash }, 'E_VERSION'],
+      [{ ver: 3 }, 'E_VERSION'],
+      [{ prevVerEh: zeroHash }, 'E_VERSION'],
+      [{ secret: idFrom<SecretId>(at.random) }, 'E_ID_REUSED'],
+      [{ path: 'prod/other' }, 'E_ID_REUSED'],
     ];
     for (const [change, code] of wrong) expect(await judge({ ...second, ...change }, at)).toBe(code);
   });
   test('versions never share a half, a salt, a share or a commitment', async () => {
     const at = await org(2);
     const [one, two] = [(await at.put('prod/db', 'same')).put, (await at.put('prod/db', 'same')).put];
-    const parts = (put: SecretPut): readonly (Hash | string)[] => [put.keyCommitment, put.body, Buffer.from(put.salt).toString('hex'), ...put.shares.map(({ commitment }) => commitment), ...put.wraps.map(({ wrap }) => wrap)];
+    const parts = (put: SecretPut): readonly (Hash | string)[] => [
+      put.keyCommitment,
+      put.body,
+      Buffer.from(put.salt).toString('hex'),
+      ...put.shares.map(({ commitment }) => commitment),
+      ...put.wraps.map(({ wrap }) => wrap),
+    ];
     expect(parts(one).filter((part) => parts(two).includes(part))).toEqual([]);
     const laptop = at.machine('laptop');
     const secret = at.secret('prod/db');
@@ -127,7 +152,8 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     await at.addDevice('ben');
     return { at, base: { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [] } };
   }
-  const judgeRewrap = async (at: World, body: SecretRewrap, by: Parameters<World['draft']>[2]): Promise<string> => codeOf(at.judge(await at.draft('secret.rewrap', body, by)));
+  const judgeRewrap = async (at: World, body: SecretRewrap, by: Parameters<World['draft']>[2]): Promise<string> =>
+    codeOf(at.judge(await at.draft('secret.rewrap', body, by)));
 
   test('a machine gives a new machine its half, and the value opens with it', async () => {
     const { at, base } = await lateComers();
@@ -137,7 +163,13 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     await at.append('secret.rewrap', { ...base, wraps: [entry] }, [laptop]);
     const secret = at.secret('prod/db');
     const ada_ = at.device('ada');
-    const opened = await openSecret(at.state.org, secret, [{ member: ada_.member, ...(await shareOf(at, ada_, secret)) }], await halfOf(at, late, secret), at.blob(secret.put.body));
+    const opened = await openSecret(
+      at.state.org,
+      secret,
+      [{ member: ada_.member, ...(await shareOf(at, ada_, secret)) }],
+      await halfOf(at, late, secret),
+      at.blob(secret.put.body),
+    );
     expect(opened).toEqual(value);
     expect(await judgeRewrap(at, { ...base, wraps: [entry] }, [laptop])).toBe('E_RECIPIENTS');
   });
@@ -180,8 +212,18 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
       ['as it should be', { ...base, wraps: [forMachine] }, [laptop], 'accepted'],
       ['two for one recipient', { ...base, wraps: [forMachine, forMachine] }, [laptop], 'E_RECIPIENTS'],
       ['for somebody whom policy does not give', { ...base, wraps: [{ ...forMachine, recipient: idFrom(at.random) }] }, [laptop], 'E_RECIPIENTS'],
-      ['for a member who may not approve', { ...base, wraps: [{ ...forDevice, recipient: at.device('eve').id, keyId: at.device('eve').custody.keyId }] }, [at.device('ada')], 'E_RECIPIENTS'],
-      ['for somebody who has a wrap', { ...base, wraps: [{ ...forMachine, recipient: at.machine('server').id, keyId: at.machine('server').kem.keyId }] }, [laptop], 'E_RECIPIENTS'],
+      [
+        'for a member who may not approve',
+        { ...base, wraps: [{ ...forDevice, recipient: at.device('eve').id, keyId: at.device('eve').custody.keyId }] },
+        [at.device('ada')],
+        'E_RECIPIENTS',
+      ],
+      [
+        'for somebody who has a wrap',
+        { ...base, wraps: [{ ...forMachine, recipient: at.machine('server').id, keyId: at.machine('server').kem.keyId }] },
+        [laptop],
+        'E_RECIPIENTS',
+      ],
       ['to another key', { ...base, wraps: [{ ...forMachine, keyId: laptop.kem.keyId }] }, [laptop], 'E_KEY_NOT_IN_LOG'],
       ['a machine for a device', { ...base, wraps: [forDevice] }, [laptop], 'E_RECIPIENTS'],
       ['a device for a machine', { ...base, wraps: [forMachine] }, [at.device('ada')], 'E_RECIPIENTS'],
@@ -190,7 +232,12 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
       ['of another version', { ...base, putEh: zeroHash, wraps: [forMachine] }, [laptop], 'E_VERSION'],
       ['under another policy', { ...base, policyEh: zeroHash, wraps: [forMachine] }, [laptop], 'E_POLICY_CHANGED'],
       ['of an unknown secret', { ...base, secret: idFrom<SecretId>(at.random), wraps: [forMachine] }, [laptop], 'E_UNKNOWN_ID'],
-      ['with a share that nobody needs', { ...base, shares: [{ member: at.member('eve').id, x: 0, commitment: found(at.secret('prod/db').shares[0], 'share').commitment }], wraps: [forDevice] }, [at.device('ada')], 'E_SHARE_COMMIT'],
+      [
+        'with a share that nobody needs',
+        { ...base, shares: [{ member: at.member('eve').id, x: 0, commitment: found(at.secret('prod/db').shares[0], 'share').commitment }], wraps: [forDevice] },
+        [at.device('ada')],
+        'E_SHARE_COMMIT',
+      ],
     ];
     for (const [what, body, by, code] of refused) expect([what, await judgeRewrap(at, body, by)]).toEqual([what, code]);
   });
@@ -202,7 +249,13 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     const secret = at.secret('prod/db');
     const kit = await makeKit(at.random);
     await at.append('recovery.set', kit.facts);
-    const body = { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [{ kind: 'recovery', recipient: '00'.repeat(16), keyId: kit.kem.keyId, wrap: zeroHash } as const] };
+    const body = {
+      secret: secret.id,
+      putEh: secret.putEh,
+      policyEh: secret.put.policyEh,
+      shares: [],
+      wraps: [{ kind: 'recovery', recipient: '00'.repeat(16), keyId: kit.kem.keyId, wrap: zeroHash } as const],
+    };
     expect(await judgeRewrap(at, body, [at.device('ada')])).toBe('E_RECIPIENTS');
   });
 });
@@ -210,5 +263,7 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
 test('only a writer on a device puts: a machine’s key alone replaces nothing', async () => {
   expect(await codeOf(world.judge(await world.draft('secret.put', honest, [world.machine('laptop')])))).toBe('E_ROLE');
   expect(await codeOf(world.judge(await world.draft('secret.put', honest, [ada, world.device('ben')])))).toBe('E_ROLE');
-  expect(await codeOf(world.judge(await world.draft('secret.put', { ...honest, proposedBy: world.machine('laptop').id }, [world.device('wil')])))).toBe('accepted');
+  expect(await codeOf(world.judge(await world.draft('secret.put', { ...honest, proposedBy: world.machine('laptop').id }, [world.device('wil')])))).toBe(
+    'accepted',
+  );
 });

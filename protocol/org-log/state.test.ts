@@ -53,7 +53,10 @@ describe('INV-STATE-HASH', () => {
     ['a device’s key', { ...state, devices: state.devices.set(device.device, { ...device, inboxKey: device.custodyKey }) }],
     ['a machine’s status', { ...state, machines: state.machines.set(machine.machine, { ...machine, status: 'revoked' }) }],
     ['a machine’s owner', { ...state, machines: state.machines.set(machine.machine, { ...machine, owner: member.id }) }],
-    ['a token used', { ...state, tokens: state.tokens.set(token.token, first(state.tokens.values()).usedBy ? { ...token, usedBy: idFrom(world.random) } : token) }],
+    [
+      'a token used',
+      { ...state, tokens: state.tokens.set(token.token, first(state.tokens.values()).usedBy ? { ...token, usedBy: idFrom(world.random) } : token) },
+    ],
     ['a group', { ...state, groups: state.groups.set(group.group, { ...group, members: [member.id] }) }],
     ['a policy', { ...state, policies: state.policies.set(policy.policy, { ...policy, maxTtlS: 1 }) }],
     ['a secret’s wraps', { ...state, secrets: state.secrets.set(secret.id, { ...secret, wraps: secret.wraps.slice(1) }) }],
@@ -107,5 +110,10 @@ test('a removed member has no devices and no say', async () => {
   const at = await org();
   const ben = at.member('ben').id;
   await at.append('member.remove', { member: ben, exposed: [] });
-  expect([isActiveMember(at.state, ben), devicesOf(at.state, ben).length, activeDevice(at.state, at.device('ben').id), liveAdmins(at.state).includes(ben)]).toEqual([false, 0, undefined, false]);
+  expect([
+    isActiveMember(at.state, ben),
+    devicesOf(at.state, ben).length,
+    activeDevice(at.state, at.device('ben').id),
+    liveAdmins(at.state).includes(ben),
+  ]).toEqual([false, 0, undefined, false]);
 });

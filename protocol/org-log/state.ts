@@ -1,5 +1,17 @@
 // What the log says at one head: the only source of keys, roles, policies and versions (spec/05-org-log.md §state).
-import { type DeviceId, type GroupId, type Hash, type KeyId, type MachineId, type MemberId, type OrgId, type PolicyId, type SecretId, type TokenId, hash } from '../hash.ts';
+import {
+  type DeviceId,
+  type GroupId,
+  type Hash,
+  type KeyId,
+  type MachineId,
+  type MemberId,
+  type OrgId,
+  type PolicyId,
+  type SecretId,
+  type TokenId,
+  hash,
+} from '../hash.ts';
 import type { DeviceAdd, GroupSet, MachineEnrol, Policy, RecoveryKeys, Role, SecretPut, ShareCommitment, TokenIssue, WrapEntry } from './bodies.ts';
 import type { SignerRef } from './entry.ts';
 import { IdMap } from './id-map.ts';
@@ -8,17 +20,29 @@ export interface Head {
   readonly seq: number;
   readonly eh: Hash;
 }
-export interface Member { readonly id: MemberId; readonly name: string; readonly roles: readonly Role[]; readonly removed: boolean }
-export interface Device extends DeviceAdd { readonly keyIds: { readonly sig: KeyId; readonly presence: KeyId; readonly inbox: KeyId; readonly custody: KeyId }; readonly revoked: boolean }
+export interface Member {
+  readonly id: MemberId;
+  readonly name: string;
+  readonly roles: readonly Role[];
+  readonly removed: boolean;
+}
+export interface Device extends DeviceAdd {
+  readonly keyIds: { readonly sig: KeyId; readonly presence: KeyId; readonly inbox: KeyId; readonly custody: KeyId };
+  readonly revoked: boolean;
+}
 export interface Machine extends MachineEnrol {
   readonly keyIds: { readonly sig: KeyId; readonly kem: KeyId };
   readonly status: 'enrolled' | 'active' | 'revoked';
   readonly groups: readonly GroupId[];
   readonly owner?: MemberId;
 }
-export interface Token extends TokenIssue { readonly usedBy?: MachineId }
+export interface Token extends TokenIssue {
+  readonly usedBy?: MachineId;
+}
 /** A policy with the hash of the entry that set it. */
-export interface PolicyInForce extends Policy { readonly eh: Hash }
+export interface PolicyInForce extends Policy {
+  readonly eh: Hash;
+}
 export interface Secret {
   readonly id: SecretId;
   readonly path: string;
@@ -96,10 +120,22 @@ export function hasRole(state: OrgState, member: MemberId, role: Role): boolean 
 
 /** Admins who can act: active, with a live device. */
 export function liveAdmins(state: OrgState): readonly MemberId[] {
-  return [...state.members.values()].filter((member) => hasRole(state, member.id, 'admin') && devicesOf(state, member.id).length > 0).map((member) => member.id);
+  return [...state.members.values()]
+    .filter((member) => hasRole(state, member.id, 'admin') && devicesOf(state, member.id).length > 0)
+    .map((member) => member.id);
 }
 
 export function emptyMaps(): Pick<OrgState, 'members' | 'devices' | 'machines' | 'tokens' | 'groups' | 'policies' | 'secrets' | 'byPath' | 'keys'> {
   const empty = IdMap.empty;
-  return { members: empty(), devices: empty(), machines: empty(), tokens: empty(), groups: empty(), policies: empty(), secrets: empty(), byPath: empty(), keys: empty() };
+  return {
+    members: empty(),
+    devices: empty(),
+    machines: empty(),
+    tokens: empty(),
+    groups: empty(),
+    policies: empty(),
+    secrets: empty(),
+    byPath: empty(),
+    keys: empty(),
+  };
 }

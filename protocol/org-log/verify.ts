@@ -64,12 +64,12 @@ function voiceOf(state: OrgState, keyId: KeyId): Voice | undefined {
     return { signer: holder, publicKey: device.sigKey, passkey: device.passkey };
   }
   if (holder.kind === 'machine') {
-    const machine = activeMachine(state, holder.id as MachineId);
+    const machine = activeMachine(state, holder.id as MachineId); // as above
     check(machine !== undefined, 'E_MACHINE_REVOKED', 'signed by a machine that is not active');
     return { signer: holder, publicKey: machine.sigKey };
   }
   if (holder.kind === 'recovery' && state.recovery) return { signer: holder, publicKey: state.recovery.sigKey };
-  const token = state.tokens.get(holder.id as TokenId);
+  const token = state.tokens.get(holder.id as TokenId); // as above
   check(token !== undefined, 'E_UNKNOWN_ID', 'signed by an unknown token');
   check(token.usedBy === undefined, 'E_TOKEN_USED', 'the token was used before');
   return { signer: holder, publicKey: token.tokenKey };
