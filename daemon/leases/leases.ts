@@ -132,7 +132,9 @@ export function createLeases(deps: LeaseDeps): Leases {
   function endedBy(lease: Lease): EndReason | undefined {
     if (monotonicMs() >= lease.deadlineMs) return 'time';
     if (lease.used >= lease.terms.uses) return 'uses';
-    return lease.terms.scope === 'process' && !lease.anchor.identity.pidfd.isAlive() ? 'process-exit' : undefined;
+    if (lease.terms.scope === 'process' && !lease.anchor.identity.pidfd.isAlive()) return 'process-exit';
+    // Not only when an entry comes: one may have come between the last check of the release and the grant.
+    return endedByLog(deps.state(), deps.machine, lease);
   }
 
   async function mayUse(lease: Lease, { observed, identity }: Observation, program: () => Promise<string | undefined>): Promise<boolean> {
