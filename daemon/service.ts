@@ -13,6 +13,7 @@ import { type LinkDeps, type OrgLink, createOrgLink } from './org/link.ts';
 import { keepReplicas } from './org/replicas.ts';
 import { rewrapForNewMachines } from './org/rewrap.ts';
 import { type Receipts, createReceipts } from './release/receipts.ts';
+import { inSeries } from './release/serial.ts';
 import type { DeskDeps } from './requests/desk.ts';
 import { haltedBy } from './requests/ends.ts';
 import { createPending } from './requests/pending.ts';
@@ -51,7 +52,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const receipts = createReceipts({ ...deps, link });
   const leases = createLeases({ ...deps, receipts, state: link.log.requireState });
   const pending = createPending();
-  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, bootId: deps.random(16) };
+  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, inOrder: inSeries(), bootId: deps.random(16) };
 
   let upkeep: Promise<void> = Promise.resolve();
   const keepUp = (): void => {

@@ -21,6 +21,7 @@ import {
   liveHelloCodec,
   mailPageCodec,
   mailPostCodec,
+  mailPostedCodec,
   mailReadCodec,
   paths,
   relayFailureCodec,
@@ -76,7 +77,12 @@ export function startHostileRelay(): HostileRelay {
   const sockets = new Set<ServerWebSocket<Bridge>>();
   const note = (path: string, from: Passed['from'], bytes: Uint8Array): void => void relay.traffic.push({ path, from, bytes: bytes.slice() });
 
+  // The real one may be away.
   async function forward(path: string, headers: Headers, ask: Uint8Array): Promise<Answer> {
+    return reach(path, headers, ask).catch(() => lost);
+  }
+
+  async function reach(path: string, headers: Headers, ask: Uint8Array): Promise<Answer> {
     const authorization = headers.get('authorization');
     const response = await fetch(relay.target + path, {
       method: 'POST',
@@ -91,6 +97,7 @@ export function startHostileRelay(): HostileRelay {
     const pass = (bytes: Uint8Array): Promise<Answer> => forward(path, headers, bytes);
     if (bend.call) return bend.call(path, ask, pass);
     const doctored = await bentAsk(bend, path, ask);
+    if (doctored === dropped) return { status: 200, body: encode(mailPostedCodec, { ids: [] }) };
     const answer = await pass(doctored);
     return answer.status === 200 ? { status: 200, body: await bentAnswer(bend, path, ask, answer.body) } : answer;
   }
@@ -160,10 +167,14 @@ export function startHostileRelay(): HostileRelay {
   return relay;
 }
 
+/** All mails of a call are withheld; the sender hears that they were taken. */
+const dropped = new Uint8Array(0);
+
 async function bentAsk(bend: Bend, path: string, ask: Uint8Array): Promise<Uint8Array> {
   if (path === paths.append && bend.append) return rewrite(streamRecordCodec, ask, bend.append);
-  if (path === paths.mail && bend.post) return rewrite(mailPostCodec, ask, async ({ mails }) => ({ mails: (await bend.post?.(mails)) ?? mails }));
-  return ask;
+  if (path !== paths.mail || !bend.post) return ask;
+  const mails = await bend.post(decode(mailPostCodec, ask, limits.wireBytes).mails);
+  return mails.length === 0 ? dropped : encode(mailPostCodec, { mails });
 }
 
 async function bentAnswer(bend: Bend, path: string, ask: Uint8Array, body: Uint8Array): Promise<Uint8Array> {

@@ -33,6 +33,8 @@ export interface LiveOrg {
   admit(facts?: Partial<MachineAdmit>): Promise<MachineId>;
   /** Waits for the next request at a device, verified as a console would. */
   nextRequest(device: WorldDevice, signal?: AbortSignal): Promise<SeenRequest>;
+  /** That device remembers that it has decided. */
+  decided(seen: SeenRequest): void;
   /** Devices forget what they know of machines: their counters, and requests that came so far. */
   forget(): Promise<void>;
   /** Letters of that kind at a device, from the first on. */
@@ -176,6 +178,7 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
       return machine.machine;
     },
     nextRequest,
+    decided: ({ device, verified }) => memories.get(device)?.decide(verified.request.requestId),
     forget: async () => {
       for (const device of [...world.members.values()].flatMap(({ devices }) => devices))
         cursors.set(device, (await readLetters(device, cursors.get(device) ?? 0, 0)).next);

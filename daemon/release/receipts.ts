@@ -5,6 +5,7 @@ import type { Hash, RequestId } from '../../protocol/hash.ts';
 import { sealLetter } from '../../protocol/notice.ts';
 import { zeroHash } from '../../protocol/org-log/entry.ts';
 import { mailboxOn, openRecord, receiptStream, sealRecord } from '../../protocol/org-log/record.ts';
+import type { StreamHead } from '../../protocol/wire.ts';
 import type { Device } from '../../protocol/org-log/state.ts';
 import type { Random } from '../../protocol/random.ts';
 import { type LeaseGrant, type Outcome, signReceipt, verifyReceipt } from '../../protocol/receipt.ts';
@@ -53,44 +54,58 @@ export function createReceipts({ machine, store, link, now, random, onProblem }:
   let tail: { readonly seq: number; readonly eh: Hash } | undefined;
   // Only in memory: after a restart the devices find the receipt in the stream.
   const letters = new Map<number, readonly Device[]>();
+  // Receipts that are at the relay, and whose letters may still have to go.
+  const there = new Set<Hash>();
   let sending: Promise<void> | undefined;
 
-  async function sendOne(receipt: StoredReceipt): Promise<void> {
-    const { n, hash, bytes } = receipt;
-    const { mkEpoch } = link.log.requireState();
-    const mk = link.log.keys.get(mkEpoch);
-    check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
-    tail ??= { seq: n - 1, eh: store.receiptHash(n - 1) ?? zeroHash };
+  async function sendAll(): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       try {
-        const blob = await sealRecord(place, mkEpoch, mk, bytes, random);
-        await link.client.append({ stream: place.stream, seq: tail.seq + 1, prev: tail.eh, eh: hash, blob });
-        tail = { seq: tail.seq + 1, eh: hash };
-        break;
+        for (let unsent = store.unsentReceipts(); unsent.length > 0; unsent = store.unsentReceipts()) for (const receipt of unsent) await sendOne(receipt);
+        return;
       } catch (error) {
         if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_CONFLICT' || error.head === undefined || attempt === attempts) throw error;
-        tail = { seq: error.head.seq, eh: error.head.eh ?? zeroHash };
-        if (await isThere(receipt, error.head.seq)) break;
+        await look(error.head);
       }
+    }
+  }
+
+  async function sendOne({ n, hash, bytes }: StoredReceipt): Promise<void> {
+    if (!there.has(hash)) {
+      const { mkEpoch } = link.log.requireState();
+      const mk = link.log.keys.get(mkEpoch);
+      check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
+      tail ??= { seq: n - 1, eh: store.receiptHash(n - 1) ?? zeroHash };
+      const blob = await sealRecord(place, mkEpoch, mk, bytes, random);
+      await link.client.append({ stream: place.stream, seq: tail.seq + 1, prev: tail.eh, eh: hash, blob });
+      tail = { seq: tail.seq + 1, eh: hash };
+      there.add(hash);
     }
     await tell(n, bytes);
     store.markSent(n);
+    there.delete(hash);
   }
 
   // The stream is not where it should be: an acknowledgement was lost, the relay lost its data, or somebody else wrote there.
-  async function isThere({ n, hash }: StoredReceipt, headSeq: number): Promise<boolean> {
-    if (headSeq < n - 1) {
-      store.markUnsentAfter(headSeq);
-      throw new ProtocolError('E_AUDIT_GAP', 'the relay lost receipts of this machine: they are sent again');
+  async function look(head: StreamHead): Promise<void> {
+    const first = store.unsentReceipts()[0]?.n ?? 0;
+    if (head.seq < first - 1) {
+      store.markUnsentAfter(head.seq);
+      onProblem(new ProtocolError('E_AUDIT_GAP', 'the relay lost receipts of this machine: they are sent again'));
     }
-    for (let from = n; from <= headSeq;) {
+    there.clear();
+    tail = { seq: head.seq, eh: head.eh ?? zeroHash };
+    for (let from = Math.max(0, Math.min(first, head.seq + 1)); ;) {
       const { records } = await link.client.read(place.stream, from);
-      if (records.length === 0 || records.some(({ eh }) => eh === hash)) return records.length > 0;
-      for (const { blob } of records)
+      const last = records.at(-1);
+      if (!last) return;
+      for (const { eh, blob } of records) {
+        there.add(eh);
         if (await isAlien(blob)) onProblem(new ProtocolError('E_CLONE', 'receipts of this machine that it did not write: its key is used twice'));
-      from += records.length;
+      }
+      tail = { seq: last.seq, eh: last.eh };
+      from = last.seq + 1;
     }
-    return false;
   }
 
   // Signed with this machine's key, and not by this daemon.
@@ -112,10 +127,6 @@ export function createReceipts({ machine, store, link, now, random, onProblem }:
     }));
     await link.client.post(await Promise.all(mails));
     letters.delete(n);
-  }
-
-  async function sendAll(): Promise<void> {
-    for (let unsent = store.unsentReceipts(); unsent.length > 0; unsent = store.unsentReceipts()) for (const receipt of unsent) await sendOne(receipt);
   }
 
   const send = (): Promise<void> =>

@@ -81,8 +81,10 @@ describe('an answer that must not count', () => {
   });
 
   test('#5 an approval made for one request, posted to another: it does not even open', async () => {
-    const [first, second] = [live.daemon.release('prod/db'), live.daemon.release('prod/db')];
-    const [one, two] = [await live.seen(first), await live.seen(second)];
+    const first = live.daemon.release('prod/db');
+    const one = await live.seen(first);
+    const second = live.daemon.release('prod/db');
+    const two = await live.seen(second);
     await live.org.reply(two, await answer(live.world, one.device, one.verified, 'approve'));
     await until(() => live.daemon.problems().length > 0, 'it is refused');
     expect(live.daemon.problems()).toEqual(['E_BIND']);

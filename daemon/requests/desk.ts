@@ -19,6 +19,7 @@ import type { Heads } from '../org/heads.ts';
 import type { OrgLink } from '../org/link.ts';
 import { fetchParts, openItems } from '../release/open.ts';
 import type { Receipts } from '../release/receipts.ts';
+import type { inSeries } from '../release/serial.ts';
 import { type OpenedItem, disposeItems, pathOf, releasedValues } from '../release/values.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
@@ -38,6 +39,8 @@ export interface DeskDeps {
   readonly leases: Leases;
   readonly receipts: Receipts;
   readonly pending: Pending;
+  /** Requests leave in the order of their counters. */
+  readonly inOrder: ReturnType<typeof inSeries>;
   readonly observer: Observer;
   readonly now: () => number;
   /** Never goes back, runs on while the machine sleeps. */

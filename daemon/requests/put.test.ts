@@ -52,10 +52,13 @@ describe('a proposal', () => {
   });
 
   test('an approval is no countersignature', async () => {
-    const asked = live.daemon.put({ path: 'prod/approved', value: base64('x'), timeoutS: 1 });
+    const asked = propose('prod/approved');
     const seen = await live.seen(asked);
     await live.org.decide(seen, 'approve');
-    expect(detailOf(await asked.end)).toBe('E_NO_APPROVAL');
+    live.daemon.clock.advance(181_000);
+    await live.org.decide(seen, 'shown'); // it wakes, and the time is over
+    expect(detailOf(await asked.end)).toBe('E_EXPIRED');
+    live.daemon.clock.advance(-181_000);
     expect(detailOf(await live.daemon.release('prod/approved').end)).toBe('E_NOT_FOUND');
   });
 

@@ -129,7 +129,7 @@ describe('people decide otherwise', () => {
   });
 
   test('nobody decides: E_NO_APPROVAL on the daemon’s own clock, and a late answer is harmless', async () => {
-    const asked = live.daemon.release({ items: [{ path: 'prod/db' }], timeoutS: 1 });
+    const asked = live.daemon.release({ items: [{ path: 'prod/db' }], timeoutS: 2 });
     const seen = await live.seen(asked);
     expect(await asked.end).toMatchObject({ event: 'error', error: { code: 'expired', detail: 'E_NO_APPROVAL' } });
     await live.org.decide(seen, 'approve');

@@ -27,39 +27,50 @@ export interface Wanted {
 }
 
 /** Resolves when the relay has the request for every target. `onAnswer` gets each sealed answer. Throws E_LIMIT, RelayClientError. */
-export async function sendRequest(deps: DeskDeps, { targets, lifeMs, ...wanted }: Wanted, onAnswer: (sealed: Uint8Array) => void): Promise<SentRequest> {
-  const { machine, link, random } = deps;
+export async function sendRequest(deps: DeskDeps, wanted: Wanted, onAnswer: (sealed: Uint8Array) => void): Promise<SentRequest> {
+  const { link, random } = deps;
   const seed = random(32);
   const epk = await kemKeyFrom(seed);
   wipe(seed);
-  const issuedAt = deps.now();
   const reply = toHex(random(32)) as MailboxId; // a fresh mailbox, known to the targets only
+  const listening = link.listen(reply, onAnswer);
+  try {
+    // One after another: a device takes a counter that is lower than the one before for a copied machine.
+    const sent = await deps.inOrder(() => signAndPost(deps, wanted, epk.publicKey, reply));
+    return { ...sent, epk, [Symbol.dispose]: () => listening[Symbol.dispose]() };
+  } catch (error) {
+    listening[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function signAndPost(
+  { machine, link, store, now, bootId }: DeskDeps,
+  { targets, lifeMs, ...wanted }: Wanted,
+  epk: Uint8Array,
+  reply: MailboxId,
+): Promise<{ readonly request: Request; readonly signed: SignedRequest }> {
+  const issuedAt = now();
   const request: Request = {
     ...wanted,
     org: machine.org,
     head: link.log.requireState().head,
     machine: machine.machine,
     keyId: machine.sig.keyId,
-    bootId: deps.bootId,
-    ctr: deps.store.nextCounter(),
-    epk: epk.publicKey,
+    bootId,
+    ctr: store.nextCounter(),
+    epk,
     reply,
     issuedAt,
     expiresAt: issuedAt + lifeMs,
   };
   const signed = await signRequest(request, machine.sig);
-  const listening = link.listen(reply, onAnswer);
-  try {
-    const letter = { kind: 'request', bytes: signed.bytes } as const;
-    const mails = targets.map(async ({ device, inboxKey, mailboxSeed }) => ({
-      mailbox: mailboxOn(mailboxSeed, issuedAt),
-      body: await sealLetter(machine.org, { id: device, key: inboxKey }, letter),
-      ttlS: Math.ceil(lifeMs / 1_000),
-    }));
-    await link.client.post(await Promise.all(mails));
-    return { request, signed, epk, [Symbol.dispose]: () => listening[Symbol.dispose]() };
-  } catch (error) {
-    listening[Symbol.dispose]();
-    throw error;
-  }
+  const letter = { kind: 'request', bytes: signed.bytes } as const;
+  const mails = targets.map(async ({ device, inboxKey, mailboxSeed }) => ({
+    mailbox: mailboxOn(mailboxSeed, issuedAt),
+    body: await sealLetter(machine.org, { id: device, key: inboxKey }, letter),
+    ttlS: Math.ceil(lifeMs / 1_000),
+  }));
+  await link.client.post(await Promise.all(mails));
+  return { request, signed };
 }
