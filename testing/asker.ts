@@ -38,7 +38,7 @@ export async function startAsker(socketPath: string, runtime: string = process.e
     return first;
   }
   const ask = async (wanted: ReleaseAsk): Promise<ReleaseEvent> => {
-    child.stdin.write(`${JSON.stringify(wanted)}\n`);
+    void child.stdin.write(`${JSON.stringify(wanted)}\n`);
     await child.stdin.flush();
     const answer = JSON.parse(await line()) as object; // what the daemon says
     return ('event' in answer ? answer : { event: 'error', ...answer }) as ReleaseEvent; // a refusal before any event

@@ -1,5 +1,6 @@
 // A daemon as its own process, so that it can be killed between two steps or starved of disk. Prints its log lines. Never shipped.
 import { writeSync } from 'node:fs';
+import { DaemonError } from '../daemon/errors.ts';
 import { type DaemonStore, openDaemonStore } from '../daemon/vault/store.ts';
 import { startDaemon } from '../daemon/start.ts';
 
@@ -21,7 +22,7 @@ function mortal(path: string): DaemonStore {
 
 await startDaemon({ stateDir, socketPath, version: 'child', log: say, own: [], limiter: { take: () => undefined }, openStore: mortal, tickMs: 20 }).catch(
   (error: unknown) => {
-    say({ event: 'failed', code: error instanceof Error ? Reflect.get(error, 'detail') : 'none' });
+    say({ event: 'failed', code: error instanceof DaemonError ? error.detail : 'none' });
     process.exit(1);
   },
 );
