@@ -6,7 +6,7 @@ export function claimOf(reason: string, act?: string): string {
   const why = oneLine(reason);
   if (act === undefined) return shortened(why, bounds.claimCharacters);
   const shortWhy = shortened(why, bounds.claimCharacters / 2);
-  return `${shortWhy} · ${shortened(oneLine(act), bounds.claimCharacters - shortWhy.length - 3)}`;
+  return `${shortWhy} · ${shortened(oneLine(act), bounds.claimCharacters - shortWhy.length - 3)}`.trim();
 }
 
 /** A program's name of itself. */
@@ -23,7 +23,7 @@ function oneLine(text: string): string {
     .normalize('NFC')
     .replace(/\s+/gu, ' ')
     .replace(/[^\p{L}\p{N}\p{P}\p{S} ]/gu, '·')
-    .replace(/[\ufe00-\ufe0f\u115f\u1160\u3164\uffa0\u2800]/gu, '·')
+    .replace(/[\ufe00-\ufe0f\u115f\u1160\u3164\uffa0\u2800\u{13430}-\u{1345f}]/gu, '·')
     .trim();
 }
 

@@ -38,7 +38,7 @@ export async function sendHttp({ method, url, headers, body, timeoutMs }: HttpAs
   try {
     const { bytes, cut } = await readMasked(response, mask);
     const { rawHeaders, statusCode = 0 } = response;
-    const lines = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name}: ${rawHeaders[at + 1] ?? ''}`] : []));
+    const lines = rawHeaders.flatMap((name, at) => (at % 2 === 0 ? [`${name.toLowerCase()}: ${rawHeaders[at + 1] ?? ''}`] : []));
     return {
       http_status: statusCode,
       headers: lines,
