@@ -212,6 +212,15 @@ describe('values', () => {
     expect(await codeOf(seal({ kind: 'fields', fields: [half, { ...half, name: 'b' }] }))).toBe('accepted');
     expect(await codeOf(seal({ kind: 'fields', fields: [half, { ...half, name: 'b' }, { name: 'c', value: new Uint8Array(1) }] }))).toBe('E_LIMIT');
   });
+  test('nothing is sealed that no machine and no kit could ever open', async () => {
+    const [bare, kit] = [new World('no machine'), new World('kit only')];
+    await bare.genesis();
+    await kit.genesis({ withRecovery: true });
+    expect(await codeOf(bare.put('prod/db', 'lost for ever'))).toBe('E_RECIPIENTS');
+    expect(await codeOf(kit.put('prod/db', 'in the kit'))).toBe('accepted');
+    await bare.addMachine('laptop');
+    expect(await codeOf(bare.put('prod/db', 'for the laptop'))).toBe('accepted');
+  });
   test('values of one size step look alike', async () => {
     const sizes = await Promise.all(
       [1, 20, 200].map(async (size) => found((await seal({ kind: 'value', value: new Uint8Array(size) })).blobs[0], 'body').length),

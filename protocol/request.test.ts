@@ -179,7 +179,8 @@ describe('INV-REQ-ITEMS row 7: newest versions under current policies, by an ent
     expect(await looked()).toBe('E_UNKNOWN_ID');
   });
   test('a machine that may not ask, a member who may not approve', async () => {
-    const at = await org({ machines: { any: false, machines: [], groups: [] } });
+    const at = await org();
+    await at.approvers('prod/db', 1, ['ada'], { machines: { any: false, machines: [], groups: [] } });
     expect(await judge({}, at)).toBe('E_NOT_ENTITLED');
     const { bytes } = await ask(world, laptop, ['prod/db']);
     expect(await codeOf(look(world, world.device('ben'), bytes))).toBe('E_NOT_ELIGIBLE');

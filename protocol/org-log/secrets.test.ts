@@ -245,6 +245,7 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
   test('a device never makes the recovery wrap', async () => {
     const at = new World('kit');
     await at.genesis();
+    await at.addMachine('laptop');
     await at.put('prod/db', 'value');
     const secret = at.secret('prod/db');
     const kit = await makeKit(at.random);
