@@ -37,7 +37,9 @@ export async function startHost({ socketPath, era = '2026-07-28', capabilities =
   const mode = era === '2025-11-25' ? 'legacy' : { pin: era };
   const client = new Client({ name: 'test-agent', version: '1' }, { capabilities, versionNegotiation: { mode } });
   if (onLink !== undefined)
-    client.setRequestHandler('elicitation/create', async ({ params }) => ({ action: await onLink(Object.fromEntries(Object.entries(params))) }));
+    client.setRequestHandler('elicitation/create', async (request) => ({
+      action: await onLink((request as unknown as { readonly params: Readonly<Record<string, unknown>> }).params),
+    }));
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: times === undefined ? [main, 'mcp'] : [join(import.meta.dir, 'test-server.ts'), JSON.stringify(times)],
