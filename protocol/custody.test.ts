@@ -216,7 +216,7 @@ describe('values', () => {
     const [bare, kit] = [new World('no machine'), new World('kit only')];
     await bare.genesis();
     await kit.genesis({ withRecovery: true });
-    expect(await codeOf(bare.put('prod/db', 'lost for ever'))).toBe('E_RECIPIENTS');
+    expect(await codeOf(bare.put('prod/db', 'lost for ever'))).toBe('E_NO_MACHINE');
     expect(await codeOf(kit.put('prod/db', 'in the kit'))).toBe('accepted');
     await bare.addMachine('laptop');
     expect(await codeOf(bare.put('prod/db', 'for the laptop'))).toBe('accepted');

@@ -57,14 +57,14 @@ export interface PutInput {
   readonly proposedBy?: MachineId;
 }
 
-/** Seals a new version for exactly the recipients that the state's policy gives. Throws E_POLICY, E_QUORUM, E_RECIPIENTS, E_LIMIT. */
+/** Seals a new version for exactly the recipients that the state's policy gives. Throws E_POLICY, E_QUORUM, E_NO_MACHINE, E_LIMIT. */
 export async function sealSecret(state: OrgState, input: PutInput, random: Random): Promise<SealedSecret> {
   const policy = policyFor(state, input.path);
   check(policy !== undefined, 'E_POLICY', 'no policy covers this path');
   const quorum = quorumOf(state, policy);
   const slots = recipientsOf(state, policy);
   // Nobody else ever holds B: a machine that joins later gets it from one that has it.
-  check(slots.some(({ kind }) => kind !== 'device'), 'E_RECIPIENTS', 'enrol a machine first: no machine could ever open this');
+  check(slots.some(({ kind }) => kind !== 'device'), 'E_NO_MACHINE', 'enrol a machine first: no machine could ever open this');
   const id: VersionId = { org: state.org, secret: input.secret, ver: input.ver, policyEh: policy.eh };
   const [a, b, salt] = [random(32), random(32), random(32)];
   const keys = deriveKeys(a, b, salt, id);

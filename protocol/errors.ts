@@ -52,6 +52,7 @@ export const protocolCodes = [
   'E_KEY_COMMIT',
   'E_VERSION',
   'E_BLOB_MISSING',
+  'E_NO_MACHINE',
   'E_PADDING',
   // request, approval, release
   'E_SIG_REQUEST',

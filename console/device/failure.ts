@@ -83,6 +83,7 @@ const sayings: Readonly<Record<string, readonly [what: string, next: string]>> =
   E_POLICY_CHANGED: ['The policy changed meanwhile.', askAgain],
   E_QUORUM: ['Fewer people can approve than the policy needs.', 'Name more approvers or a smaller number.'],
   E_VERSION: ['There is a newer version.', askAgain],
+  E_NO_MACHINE: ['No machine may ask for this path, so nothing could ever open it. Nothing was stored.', 'Enrol a machine first, or name one in the policy.'],
   E_BLOB_MISSING: ['The relay does not have a part that the log names.', 'Ask the machine to propose it again, or store a new version.'],
   E_LEASE_BOUNDS: ['That lease is longer or wider than was asked for, or than the policy allows.', 'Choose a smaller one.'],
   E_FROZEN: ['The organisation is frozen.', 'An admin has to unfreeze it first.'],

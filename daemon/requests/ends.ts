@@ -19,7 +19,7 @@ const policyCodes: ReadonlySet<string> = new Set([
   'E_LOG_STALE',
   'E_MACHINE_REVOKED',
   'E_VERSION',
-  'E_RECIPIENTS',
+  'E_NO_MACHINE',
 ]);
 
 /** Any error as the caller of the local API is told it. */
