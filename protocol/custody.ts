@@ -64,7 +64,11 @@ export async function sealSecret(state: OrgState, input: PutInput, random: Rando
   const quorum = quorumOf(state, policy);
   const slots = recipientsOf(state, policy);
   // Nobody else ever holds B: a machine that joins later gets it from one that has it.
-  check(slots.some(({ kind }) => kind !== 'device'), 'E_NO_MACHINE', 'enrol a machine first: no machine could ever open this');
+  check(
+    slots.some(({ kind }) => kind !== 'device'),
+    'E_NO_MACHINE',
+    'enrol a machine first: no machine could ever open this',
+  );
   const id: VersionId = { org: state.org, secret: input.secret, ver: input.ver, policyEh: policy.eh };
   const [a, b, salt] = [random(32), random(32), random(32)];
   const keys = deriveKeys(a, b, salt, id);
