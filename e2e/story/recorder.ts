@@ -21,7 +21,7 @@ export async function startRecorder(): Promise<Recorder> {
       const kept: Buffer[] = [];
       streams.push(kept);
       open.add(from);
-      from.on('data', (chunk) => {
+      from.on('data', (chunk: Buffer) => {
         kept.push(chunk);
         to.write(chunk);
       });
