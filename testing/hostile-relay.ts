@@ -113,6 +113,7 @@ export function startHostileRelay(): HostileRelay {
       if (pathname === paths.live) return self.upgrade(request, { data: { early: [] } }) ? undefined : new Response('', { status: 400 });
       const ask = await request.bytes();
       note(pathname, 'client', ask);
+      note('headers', 'client', new TextEncoder().encode(`${request.method} ${request.url}\n${[...request.headers].join('\n')}`));
       const { status, body } = await handle(pathname, request.headers, ask);
       note(pathname, 'relay', body);
       return new Response(new Uint8Array(body), { status, headers: { 'content-type': 'application/cbor' } });

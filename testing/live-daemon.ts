@@ -161,7 +161,13 @@ export interface LiveOptions {
   readonly genesis?: GenesisOptions;
   /** Stands between daemons and relay; people reach the relay directly. */
   readonly hostile?: boolean;
-  /** Members beside ada. */
+  /** People go through it too. */
+  readonly peopleToo?: boolean;
+  /** Name of the first machine. */
+  readonly machine?: string;
+  /** Takes the relay's log. */
+  readonly relayLog?: (line: string) => void;
+  /** Members beside the founder. */
   readonly members?: readonly string[];
   readonly daemon?: Partial<DaemonOptions>;
   /** Stored before the test begins: path → value. */
@@ -302,24 +308,25 @@ const relayOptions = (dir: string, port: number, publicUrl: string | undefined):
 });
 
 /** A relay, ada's organisation and one enrolled daemon. */
-export async function startLive({ genesis, hostile = false, members = [], daemon: options = {}, secrets = {} }: LiveOptions = {}): Promise<Live> {
+export async function startLive(live: LiveOptions = {}): Promise<Live> {
+  const { genesis, hostile = false, peopleToo = false, machine = 'build-1', relayLog, members = [], daemon: options = {}, secrets = {} } = live;
   const dir = mkdtempSync(join(tmpdir(), 'sv-'));
   const liar = hostile ? startHostileRelay() : undefined;
-  const relay = await startRelay(relayOptions(dir, 0, liar?.url));
+  const relay = await startRelay({ ...relayOptions(dir, 0, liar?.url), ...(relayLog ? { logLevel: 'debug' } : {}) }, relayLog ? { writeLog: relayLog } : {});
   const direct = `http://127.0.0.1:${relay.port}`;
   if (liar) liar.target = direct;
   const world = new World('live');
   world.clock.set(Date.now());
   await world.genesis({ ...genesis });
   for (const name of members) await world.addMember(name);
-  const org = await createLiveOrg(world, relay.url, (url) => url.replace(relay.url, direct));
+  const org = await createLiveOrg(world, relay.url, (url) => (peopleToo ? url : url.replace(relay.url, direct)));
   await org.sync();
   const daemon = await new LiveDaemon(dir, options).start();
-  const live = new Live(dir, relay, org, daemon, liar);
-  await enrol(org, daemon, 'build-1');
+  const started = new Live(dir, relay, org, daemon, liar);
+  await enrol(org, daemon, machine);
   for (const [path, value] of Object.entries(secrets)) await world.put(path, value);
-  await live.settle();
-  return live;
+  await started.settle();
+  return started;
 }
 
 async function enrol(org: LiveOrg, daemon: LiveDaemon, name: string, facts?: Parameters<LiveOrg['admit']>[0]): Promise<void> {

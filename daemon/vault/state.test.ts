@@ -5,6 +5,7 @@ import { chmodSync, cpSync, existsSync, readFileSync, readdirSync, renameSync, r
 import { join } from 'node:path';
 import { DaemonError } from '../errors.ts';
 import { type DaemonStore, openDaemonStore } from './store.ts';
+import { startDaemonProcess } from '../../testing/daemon-process.ts';
 import { type Live, LiveDaemon, detailOf, startLive, textOf, until } from '../../testing/live-daemon.ts';
 
 let live: Live;
@@ -159,7 +160,7 @@ describe('at the start', () => {
 
 describe('in the middle', () => {
   test('at most once: killed after the request was consumed and before delivery, the release is lost and never doubled', async () => {
-    await using child = await startChild(['die']);
+    await using child = await startDaemonProcess(live.daemon, { dieAfterPersisting: true });
     const asked = live.daemon.release('prod/db');
     const seen = await live.approve(asked);
     await asked.end.catch(() => undefined);
@@ -174,7 +175,7 @@ describe('in the middle', () => {
   });
 
   test('killed while people decide: the request dies with it, the counter goes on', async () => {
-    const child = await startChild([]);
+    const child = await startDaemonProcess(live.daemon);
     const asked = live.daemon.release('prod/db');
     const seen = await live.seen(asked);
     await child[Symbol.asyncDispose]();
@@ -208,7 +209,7 @@ describe('in the middle', () => {
 
   test('a disk that is full: E_PERSIST, and nothing is released', async () => {
     const blocks = Math.ceil(statSync(path('state.db')).size / 512) + 24;
-    await using child = await startChild([], blocks);
+    await using child = await startDaemonProcess(live.daemon, { blocks });
     for (let i = 0; ; i++) {
       const asked = live.daemon.release('prod/db');
       const outcome = await Promise.race([
@@ -227,7 +228,7 @@ describe('in the middle', () => {
       expect(asked.events.map(({ event }) => event)).not.toContain('released');
       break;
     }
-    await until(() => child.lines.some(({ code }) => code === 'E_PERSIST'), 'its log says so');
+    await until(() => child.lines().some(({ code }) => code === 'E_PERSIST'), 'its log says so');
     await child[Symbol.asyncDispose]();
     expect(existsSync(path('state.db'))).toBe(true);
     await live.daemon.start(); // with room again
@@ -235,37 +236,6 @@ describe('in the middle', () => {
     await live.daemon.stop();
   }, 15_000);
 });
-
-interface Child extends AsyncDisposable {
-  readonly exited: Promise<number>;
-  readonly lines: { readonly event?: string; readonly code?: string }[];
-}
-
-/** The same daemon in a process of its own; `blocks` of 512 bytes bound the size of any file it writes: a full disk, without filling one. */
-async function startChild(args: readonly string[], blocks?: number): Promise<Child> {
-  const command = [process.execPath, join(import.meta.dir, '../../testing/daemon-child.ts'), live.daemon.stateDir, live.daemon.socketPath, ...args];
-  const limited = blocks === undefined ? command : ['sh', '-c', `trap '' XFSZ; ulimit -f ${blocks}; exec "$@"`, 'sh', ...command];
-  const child = Bun.spawn(limited, { stdout: 'pipe', stderr: 'inherit' });
-  const lines: Child['lines'] = [];
-  const reading = (async () => {
-    let rest = '';
-    for await (const chunk of child.stdout) {
-      rest += new TextDecoder().decode(chunk);
-      for (let end = rest.indexOf('\n'); end >= 0; end = rest.indexOf('\n')) {
-        lines.push(JSON.parse(rest.slice(0, end)) as Child['lines'][number]); // what the child says
-        rest = rest.slice(end + 1);
-      }
-    }
-  })();
-  await until(() => lines.length > 0, 'the child speaks');
-  expect(lines.find(({ event }) => event === 'failed' || event === 'listening')).toMatchObject({ event: 'listening' });
-  const end = async (): Promise<void> => {
-    child.kill('SIGKILL');
-    await child.exited;
-    await reading;
-  };
-  return { exited: child.exited, lines, [Symbol.asyncDispose]: end };
-}
 
 function flip(name: string, at: number): void {
   const bytes = readFileSync(path(name));
