@@ -44,7 +44,7 @@ export interface LiveOrg {
   reply(seen: SeenRequest, sealed: Uint8Array): Promise<void>;
   /** Countersigns a machine's proposal as that writer. */
   countersign(seen: SeenRequest): Promise<void>;
-  endLease(device: WorldDevice, machine: MachineId, lease: LeaseId): Promise<void>;
+  endLease(device: WorldDevice, machine: MachineId, lease: LeaseId, head?: Head): Promise<void>;
   /** The head that it saw; a hostile device says another one. */
   attest(device: WorldDevice, head?: Head): Promise<void>;
   /** Verified receipts of a machine, in order. */
@@ -200,8 +200,8 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
       await world.append('secret.put', body, [device]);
       await sync();
     },
-    endLease: async (device, machine, lease) => {
-      const bytes = await signNotice({ org, device: device.id, ts: Date.now(), head: world.state.head, endLease: lease }, device.presence);
+    endLease: async (device, machine, lease, head = world.state.head) => {
+      const bytes = await signNotice({ org, device: device.id, ts: Date.now(), head, endLease: lease }, device.presence);
       const target = found(world.state.machines.get(machine), 'machine');
       await client.post([
         {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { decodeItem, encodeItem } from '../../protocol/codec.ts';
-import type { Hash } from '../../protocol/hash.ts';
+import type { Hash, LeaseId } from '../../protocol/hash.ts';
 import { entryHash } from '../../protocol/org-log/entry.ts';
 import { orgStream, sealRecord } from '../../protocol/org-log/record.ts';
 import { parseEnvelope } from '../../protocol/sign.ts';
@@ -196,6 +196,15 @@ describe('a relay that hides what is new', () => {
     const seen = await live.seen(asked);
     await live.org.decide({ ...seen, device: live.world.device('ben') }, 'approve', { changes: { head } });
     expect(detailOf(await asked.end)).toBe('E_HEAD_AHEAD');
+  });
+
+  test('#10 a device ends a lease although the relay hides from the machine what that device has seen', async () => {
+    await using live = await start();
+    const { id } = await live.lease('prod/db');
+    freezeView(live);
+    await live.unseen((world) => world.put('prod/new', 'other'));
+    await live.org.endLease(live.world.device('ada'), live.daemon.machine, id as LeaseId);
+    await until(() => live.daemon.status().leases === 0, 'it ends');
   });
 
   test('#68 the high tier: a single approver needs another member who has looked at the log lately', async () => {

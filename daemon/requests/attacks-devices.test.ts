@@ -1,5 +1,7 @@
 // Hostile devices: every answer that must not count, with its exact code, and the honest one after it (spec/attacks.md).
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { verifyEvidence } from '../../protocol/approval.ts';
 import { rewrapForMachine, sealSecret } from '../../protocol/custody.ts';
 import { type Hash, blobHash } from '../../protocol/hash.ts';
@@ -157,6 +159,51 @@ describe('an answer that must not count', () => {
     expect(detailOf(await asked.end)).toBe('E_QUORUM'); // ben cannot approve any more, and two are needed
   });
 });
+
+test('one of three approves, is revoked, and two others approve: only those two count', async () => {
+  await using other = await startLive({ members: ['ben', 'eve'] });
+  await other.change((world) => world.approvers('prod/x', 2, ['ada', 'ben', 'eve']));
+  await other.change((world) => world.put('prod/x', 'three'));
+  const asked = other.daemon.release('prod/x');
+  await other.approve(asked, 'ben');
+  await asked.next('approved');
+  await other.change((world) => world.append('device.revoke', { device: world.device('ben').id, exposed: [] }));
+  await other.approve(asked, 'ada');
+  await until(() => asked.events.filter(({ event }) => event === 'approved').length === 2, 'ada counts');
+  expect(asked.events.at(-1)).toMatchObject({ event: 'approved', member: 'ada', have: 1, needed: 2 });
+  await other.approve(asked, 'eve');
+  expect((await asked.next('released')).approved_by.toSorted()).toEqual(['ada', 'eve']);
+});
+
+const python = spawnSync('python3', ['--version']).status === 0;
+test.skipIf(!python)('#39 the requester becomes another program while people decide, and keeps its connection: E_EXE_HASH', async () => {
+  const program = `
+import os, socket, sys
+s = socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]); s.set_inheritable(True)
+body = b'{"items":[{"path":"prod/db"}]}'
+s.sendall(b'POST /v1/release HTTP/1.1\\r\\nhost: d\\r\\ncontent-length: %d\\r\\n\\r\\n' % len(body) + body)
+os.read(0, 1)
+os.execv('/bin/sh', ['sh', '-c', 'cat <&%d' % s.fileno()])`;
+  await using child = Bun.spawn(['python3', '-c', program, live.daemon.socketPath], { stdin: 'pipe', stdout: 'pipe', stderr: 'inherit' });
+  const seen = await newest();
+  expect(seen.verified.request.observed.pid).toBe(child.pid);
+  void child.stdin.write('x');
+  await child.stdin.flush();
+  await until(() => !readFileSync(`/proc/${child.pid}/cmdline`, 'utf8').startsWith('python3'), 'it is another program');
+  await live.org.decide(seen, 'approve');
+  const reader = child.stdout.getReader();
+  let said = '';
+  await until(async () => (said += Buffer.from((await reader.read()).value ?? []).toString()).includes('E_EXE_HASH'), 'it is refused');
+  expect(said).not.toContain('released');
+});
+
+/** The newest request at ada’s phone that is still undecided. */
+async function newest(): Promise<SeenRequest> {
+  for (;;) {
+    const seen = await live.org.nextRequest(live.world.device('ada'));
+    if (seen.verified.request.claimed.agent === '' && live.daemon.status().pending > 0 && seen.verified.request.observed.pid !== process.pid) return seen;
+  }
+}
 
 test('#72 a writer who gave this machine another half than the people’s: E_KEY_COMMIT, and nothing leaves', async () => {
   await live.change(async (world) => {

@@ -1,5 +1,7 @@
 // A relay that doctors, drops, repeats, delays and invents what it carries: at worst nothing is released (spec/attacks.md).
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
+import { Database } from 'bun:sqlite';
+import { join } from 'node:path';
 import { receiptStream } from '../../protocol/org-log/record.ts';
 import { type Mail, type ReceivedMail, encode, limits, paths, relayFailureCodec } from '../../protocol/wire.ts';
 import { lost } from '../../testing/hostile-relay.ts';
@@ -56,6 +58,23 @@ describe('requests on their way out', () => {
     expect(detailOf(await live.daemon.release({ items: [{ path: 'prod/db' }], timeoutS: 1 }).end)).toBe('E_NO_APPROVAL');
   });
 
+  test('two programs ask at the same moment and the relay takes its time with the first: both requests arrive in the order of their counters', async () => {
+    let posts = 0;
+    live.liar.bend = {
+      post: async (mails) => {
+        if (posts++ === 0) await until(() => posts > 1, 'the second overtakes').catch(() => undefined);
+        return mails;
+      },
+    };
+    setTimeout(() => (posts = 2), 300); // it does not
+    const asked = [live.daemon.release('prod/db'), live.daemon.release('prod/api')];
+    const one = await live.org.nextRequest(live.world.device('ada'));
+    const two = await live.org.nextRequest(live.world.device('ada'));
+    expect(two.verified.request.ctr).toBeGreaterThan(one.verified.request.ctr);
+    for (const seen of [one, two]) await live.org.decide(seen, 'approve');
+    expect((await Promise.all(asked.map(({ end }) => end))).map(textOf).toSorted()).toEqual(['correct horse', 'second']);
+  });
+
   test('#49 a program that asks too often is stopped before anything is signed: E_RATE_LOCAL', async () => {
     await live.daemon.stop();
     await live.daemon.start({ limiter: createAskLimiter(() => performance.now()) });
@@ -93,6 +112,15 @@ describe('answers on their way back', () => {
     expect(textOf(await asked.end)).toBe('shared');
     const chain = await live.org.receipts(live.daemon.machine);
     expect(new Set(chain.map(({ receipt }) => receipt.n)).size).toBe(chain.length);
+  });
+
+  test('an approval that is posted before the relay has taken the subscription to its mailbox: it comes with the subscription', async () => {
+    const posted = Promise.withResolvers<void>();
+    live.liar.bend = { hello: (hello) => posted.promise.then(() => hello) };
+    const asked = live.daemon.release('prod/db');
+    await live.approve(asked);
+    posted.resolve();
+    expect(textOf(await asked.end)).toBe('correct horse'); // the next poll comes after 10 s, later than this test may take
   });
 
   test('#31 answers that the relay makes up: none counts, and a flood of them does not keep the honest one out', async () => {
@@ -199,6 +227,15 @@ describe('blobs', () => {
     await live.daemon.start(); // also for the next daemon
     expect(await live.get('prod/db')).toBe('battery staple');
   });
+});
+
+test('a copy of a blob that was damaged on this disk is fetched again', async () => {
+  await live.daemon.stop();
+  const db = new Database(join(live.daemon.stateDir, 'state.db'));
+  db.exec("UPDATE blobs SET bytes = x'00'");
+  db.close();
+  await live.daemon.start();
+  expect(await live.get('prod/db')).toBe('battery staple');
 });
 
 describe('the relay itself', () => {
