@@ -53,7 +53,7 @@ export async function startHost({ socketPath, era = '2026-07-28', capabilities =
       const result: CallToolResult = await client.callTool({ name, arguments: args }, options);
       const { structuredContent, isError = false, content } = result;
       const text = content.map((part) => (part.type === 'text' ? part.text : '')).join('\n');
-      return { structured: { ...structuredContent }, text, isError, whole: JSON.stringify(result) };
+      return { structured: (structuredContent ?? {}) as Answered['structured'], text, isError, whole: JSON.stringify(result) };
     },
     [Symbol.asyncDispose]: () => client.close(),
   };

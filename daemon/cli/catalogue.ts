@@ -24,6 +24,12 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   up: { group: 'set up', about: 'relay, daemon and console for one person', load: () => import('./up.ts') },
   org: { group: 'set up', about: 'create or show the organisation', verbs: ['show', 'create'], load: () => import('./org.ts') },
   join: { group: 'set up', about: 'enrol this machine with a token', load: () => import('./join.ts') },
+  init: {
+    group: 'set up',
+    about: "let an agent's host use Stillvault",
+    verbs: ['claude-code', 'codex', 'cursor', 'gemini', 'openclaw'],
+    load: () => import('./init.ts'),
+  },
   daemon: { group: 'serve', about: 'the local daemon in the foreground', load: () => import('./daemon.ts') },
   relay: { group: 'serve', about: 'a relay, and care for its data', verbs: ['serve', 'check', 'backup', 'restore'], load: () => import('./relay.ts') },
   console: { group: 'serve', about: "the approver's web app from your own machine", verbs: ['serve'], load: () => import('./console.ts') },
