@@ -1,4 +1,4 @@
-// The first device: makes the organisation, its founder and its keys (spec/10-enrolment.md §first device).
+// The first device: makes the organisation, its founder and its keys (spec/11-enrolment.md §first device).
 // Nothing is written before the passkey has given the same key twice; from then on an interruption is resumed.
 import { concat, equalBytes, fromHex, wipe } from '../../protocol/bytes.ts';
 import { type KekInput, openDeviceKeys, sealDeviceKeys } from '../../protocol/device-keys.ts';

@@ -1,4 +1,4 @@
-// Messages between an admin's device and a new one, sealed with what the link holds (spec/10-enrolment.md §device).
+// Messages between an admin's device and a new one, sealed with what the link holds (spec/11-enrolment.md §device).
 // The relay carries them and cannot read or make one; who has the link can, which is why people compare codes.
 import { fromHex } from '../../protocol/bytes.ts';
 import { type Codec, bytes, bytesUpTo, count, decode, encode, oneOf, record } from '../../protocol/codec.ts';

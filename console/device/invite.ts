@@ -1,4 +1,4 @@
-// The admin's side of a further device or person: link, commit, reveal, compare, both sign device.add (spec/10-enrolment.md §device).
+// The admin's side of a further device or person: link, commit, reveal, compare, both sign device.add (spec/11-enrolment.md §device).
 import { toBase64Url, toHex, wipe } from '../../protocol/bytes.ts';
 import { decode, encode } from '../../protocol/codec.ts';
 import { type DeviceInvite, deviceCommitment, formatInvite, shortAuthentication } from '../../protocol/enrolment.ts';

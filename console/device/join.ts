@@ -1,4 +1,4 @@
-// The new device's side of an invitation: commits before it sees anything, verifies the log from its first entry, signs its own admission (spec/10-enrolment.md §device).
+// The new device's side of an invitation: commits before it sees anything, verifies the log from its first entry, signs its own admission (spec/11-enrolment.md §device).
 import { equalBytes, fromBase64Url, fromHex } from '../../protocol/bytes.ts';
 import { decode, encode } from '../../protocol/codec.ts';
 import { type DeviceInvite, deviceCommitment, parseInvite, shortAuthentication } from '../../protocol/enrolment.ts';

@@ -1,4 +1,4 @@
-// What the device behind the console can fail with, besides the protocol and the relay (spec/11-console.md §failures).
+// What the device behind the console can fail with, besides the protocol and the relay (spec/12-errors.md).
 
 export const consoleCodes = [
   // passkeys and the browser
