@@ -62,7 +62,6 @@ const sayings: Readonly<Record<string, readonly [what: string, next: string]>> =
   E_DONE: ['This request was decided already.', askAgain],
   E_REQ_STALE: ['The request has expired.', askAgain],
   E_MATCH: ['The code is not the one that the terminal shows: this may be another request than you think.', 'Compare the codes. If yours is not there, deny.'],
-  E_NO_MACHINE: ['No admitted machine may use this path, so nobody could ever open the secret.', 'Enrol and admit a machine first, or change the policy.'],
   E_NO_ROLE: ['Your role does not allow this.', 'Ask an admin.'],
   E_ROLE: ['Your role does not allow this.', 'Ask an admin.'],
   E_NOT_ELIGIBLE: ['You do not approve this path.', 'Ask one of the approvers that the policy names.'],
