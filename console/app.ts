@@ -1,5 +1,5 @@
 // What the console's screens see and can do: the contract between the views and the device behind them. No DOM here.
-import type { Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import type { DeviceId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
 
 /** Where this browser stands. */
@@ -108,7 +108,7 @@ export interface MemberRow {
   readonly id: MemberId;
   readonly name: string;
   readonly roles: readonly string[];
-  readonly devices: readonly { readonly name: string; readonly synced: boolean; readonly me: boolean }[];
+  readonly devices: readonly { readonly id: DeviceId; readonly name: string; readonly synced: boolean; readonly me: boolean }[];
   readonly me: boolean;
 }
 export interface PolicyRow {
@@ -175,6 +175,8 @@ export interface App {
   admitMachine(machine: MachineId, words: string): Promise<void>;
   /** passkey. */
   revokeMachine(machine: MachineId): Promise<void>;
+  /** passkey, twice. Another device than this one, of anybody: it approves nothing more, and reads no name that comes later. */
+  revokeDevice(device: DeviceId): Promise<void>;
   /** passkey. One user verification for all items of the card. */
   approve(requestId: RequestId, terms: LeaseTerms, chosenCode: string | undefined, progress: (step: ApproveStep) => void): Promise<void>;
   /** No gesture. `mute`: also ignore this machine for an hour. */
@@ -199,7 +201,7 @@ export interface App {
   freeze(reason: string): Promise<void>;
   /** passkey. */
   unfreeze(reason: string): Promise<void>;
-  /** passkey. A second person: makes an invitation link (spec/09-enrolment.md §device). */
+  /** passkey. A second person: makes an invitation link (spec/11-enrolment.md §device). */
   invite(
     input: { readonly memberName: string; readonly roles: readonly ('admin' | 'approver' | 'writer')[] } | { readonly ownDevice: true },
   ): Promise<InviteSession>;

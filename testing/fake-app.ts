@@ -84,6 +84,10 @@ export function createFakeApp(state: FakeState): FakeApp {
       await act('revokeMachine');
       change((view) => ({ ...view, machines: view.machines.map((row) => (row.id === machine ? { ...row, status: 'revoked' } : row)) }));
     },
+    revokeDevice: async (device) => {
+      await act('revokeDevice');
+      change((view) => ({ ...view, members: view.members.map((row) => ({ ...row, devices: row.devices.filter(({ id }) => id !== device) })) }));
+    },
     approve: async (requestId, terms, code, progress) => {
       calls.push(`approve ${requestId} ${terms.ttlS} ${code ?? ''}`.trim());
       for (const step of ['verifying-user', 'sealing', 'sent'] as const) {

@@ -12,7 +12,7 @@ import type {
   ReviewCard,
   SecretRow,
 } from '../console/app.ts';
-import type { Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import type { DeviceId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import { type Observed, once } from '../protocol/request.ts';
 
 export interface FakeState {
@@ -40,6 +40,8 @@ const hex = (seed: number, length: number): string => {
 // Ids are minted here: nothing checks them.
 export const machineIds = { build: hex(1, 32) as MachineId, laptop: hex(2, 32) as MachineId, edge: hex(3, 32) as MachineId };
 const memberIds = { ana: hex(4, 32) as MemberId, ben: hex(5, 32) as MemberId, cem: hex(6, 32) as MemberId };
+// A seed for each device of the people above.
+const deviceIds = { phone: hex(41, 32) as DeviceId, laptop: hex(42, 32) as DeviceId, ben: hex(43, 32) as DeviceId, cem: hex(44, 32) as DeviceId };
 const hashOf = (seed: number): Hash => hex(seed, 64) as Hash;
 const requestIdOf = (seed: number): RequestId => hex(seed, 32) as RequestId;
 
@@ -294,13 +296,13 @@ const members: readonly MemberRow[] = [
     name: 'ana',
     roles: ['admin', 'approver', 'writer'],
     devices: [
-      { name: 'ana’s iPhone', synced: true, me: true },
-      { name: 'ana’s laptop', synced: false, me: false },
+      { id: deviceIds.phone, name: 'ana’s iPhone', synced: true, me: true },
+      { id: deviceIds.laptop, name: 'ana’s laptop', synced: false, me: false },
     ],
     me: true,
   },
-  { id: memberIds.ben, name: 'ben', roles: ['approver'], devices: [{ name: 'ben’s Pixel', synced: true, me: false }], me: false },
-  { id: memberIds.cem, name: 'cem', roles: ['approver', 'writer'], devices: [{ name: 'cem’s phone', synced: false, me: false }], me: false },
+  { id: memberIds.ben, name: 'ben', roles: ['approver'], devices: [{ id: deviceIds.ben, name: 'ben’s Pixel', synced: true, me: false }], me: false },
+  { id: memberIds.cem, name: 'cem', roles: ['approver', 'writer'], devices: [{ id: deviceIds.cem, name: 'cem’s phone', synced: false, me: false }], me: false },
 ];
 const history: readonly HistoryRow[] = [
   { at: noon - 3 * minute, kind: 'use', what: 'prod/db-primary', who: [], program: 'claude', machine: 'build-7', proof: 'verified' },
@@ -371,7 +373,15 @@ const fresh: Partial<OrgView> = {
   machines: [],
   history: [],
   policies: [{ pattern: '**', words: 'any 1 of ana · any machine · lease up to 1 hour · normal' }],
-  members: [{ id: memberIds.ana, name: 'ana', roles: ['admin', 'approver', 'writer'], devices: [{ name: 'ana’s iPhone', synced: true, me: true }], me: true }],
+  members: [
+    {
+      id: memberIds.ana,
+      name: 'ana',
+      roles: ['admin', 'approver', 'writer'],
+      devices: [{ id: deviceIds.phone, name: 'ana’s iPhone', synced: true, me: true }],
+      me: true,
+    },
+  ],
 };
 const unsupported: AppFailure = {
   code: 'E_NO_PRF',

@@ -62,6 +62,17 @@ export async function softWorld(): Promise<SoftWorld> {
   };
 }
 
+/** A further person, through an invitation whose codes are the same on both sides. */
+export async function joined(world: SoftWorld, admin: SoftPerson, name: string): Promise<SoftPerson> {
+  const invite = await admin.app.invite({ memberName: name, roles: ['approver', 'writer'] });
+  const person = world.browser();
+  const theirs = await person.app.joinByInvite(invite.link ?? '', `${name}’s phone`);
+  const [ours, others] = await Promise.all([invite.codes, theirs.codes]);
+  if (ours.digits !== others.digits || ours.words !== others.words) throw new Error('the codes differ');
+  await Promise.all([invite.confirm(), theirs.confirm()]);
+  return person;
+}
+
 export function value(text: string): { readonly kind: 'value'; readonly value: Uint8Array } {
   return { kind: 'value', value: new TextEncoder().encode(text) };
 }

@@ -11,6 +11,7 @@ import { asAppError, explain } from './failure.ts';
 import { startInvite } from './invite.ts';
 import { startJoin } from './join.ts';
 import { createLocalDaemon } from './local-daemon.ts';
+import { revokeDevice } from './devices.ts';
 import { admitMachine, endLease, freeze, issueToken, revokeMachine } from './machines.ts';
 import { type OpenedDevice, openDevice } from './opened.ts';
 import { setPolicy } from './policies.ts';
@@ -133,6 +134,7 @@ export function createApp(platform: Platform): App {
     canEnrolHere: () => localWaits,
     admitMachine: (machine, words) => withSession((session) => admitMachine(session, machine, words)),
     revokeMachine: (machine) => withSession((session) => revokeMachine(session, machine)),
+    revokeDevice: (device) => withSession((session) => revokeDevice(session, device)),
     approve: (request, terms, chosenCode, progress) =>
       act(async () => {
         const { decisions, watchRelease } = opened();

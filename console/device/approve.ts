@@ -10,6 +10,7 @@ import { verifyAssertion } from '../../protocol/webauthn.ts';
 import type { ApproveStep, ReviewCard } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import { appendSigned } from './entries.ts';
+import type { Heads } from './heads.ts';
 import type { Inbox, Pending } from './inbox.ts';
 import { checkBlobs } from './proposals.ts';
 import type { DeviceMemory } from './request-memory.ts';
@@ -22,8 +23,8 @@ export interface Decisions {
   shown(request: RequestId): Promise<void>;
 }
 
-export function createDecisions(deps: { readonly session: Session; readonly inbox: Inbox; readonly memory: DeviceMemory }): Decisions {
-  const { session, inbox, memory } = deps;
+export function createDecisions(deps: { readonly session: Session; readonly inbox: Inbox; readonly memory: DeviceMemory; readonly heads: Heads }): Decisions {
+  const { session, inbox, memory, heads } = deps;
   const { now } = session.platform;
   const shownBefore = new Set<RequestId>();
   const deciding = new Set<RequestId>();
@@ -49,6 +50,7 @@ export function createDecisions(deps: { readonly session: Session; readonly inbo
       onlyOnce(request, async () => {
         // The newest log decides: what changed since the card was shown is found here, before the gesture.
         await session.log.sync();
+        heads.verifyAgreed();
         const found = await inbox.recheck(request);
         verifyChoice(found.card, terms, chosenCode);
         progress('verifying-user');

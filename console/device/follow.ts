@@ -1,16 +1,16 @@
 // Keeps this device up to date: log, mail and heads of others; live where it can, polled where not (spec/08-relay.md §live).
 import { type Codec, count, decode, encode, record } from '../../protocol/codec.ts';
-import { ProtocolError, check } from '../../protocol/errors.ts';
+import { ProtocolError } from '../../protocol/errors.ts';
 import { type Hash, hash } from '../../protocol/hash.ts';
 import { attestationSeed, openLetter, signNotice, verifyNotice } from '../../protocol/notice.ts';
 import { type RecordPlace, mailboxOn, mailboxesAround, openRecord, orgStream, receiptStream, sealRecord } from '../../protocol/org-log/record.ts';
-import { compareHead } from '../../protocol/org-log/verify.ts';
 import type { MailboxId, ReceivedMail, StreamId } from '../../protocol/wire.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { startLive } from '../../relay-client/live.ts';
+import { type Heads, attestMaxAgeMs } from './heads.ts';
 import type { Inbox } from './inbox.ts';
 import type { Receipts } from './receipts.ts';
-import { type Session, historyOf, myDevice } from './session.ts';
+import { type Session, myDevice } from './session.ts';
 
 export interface Follower {
   readonly online: boolean;
@@ -23,7 +23,6 @@ const cursorName = 'mail-cursor';
 const cursorCodec: Codec<{ readonly after: number }> = record<{ readonly after: number }>({ after: [1, count] });
 const attestTtlS = 86_400;
 const attestEveryMs = 6 * 60 * 60_000;
-const attestMaxAgeMs = 2 * 86_400_000;
 const tickMs = 2_000;
 /** Ticks between polls, without and with a live connection. */
 const pollEvery = { offline: 2, live: 30 } as const;
@@ -34,12 +33,13 @@ export async function follow(deps: {
   readonly session: Session;
   readonly inbox: Inbox;
   readonly receipts: Receipts;
+  readonly heads: Heads;
   readonly onChange: () => void;
   /** A failure that the screen tells; undefined: all is well again. */
   readonly onProblem: (error: unknown) => void;
   readonly onTick: () => Promise<void>;
 }): Promise<Follower> {
-  const { session, inbox, receipts } = deps;
+  const { session, inbox, receipts, heads } = deps;
   const { platform, client, log, me } = session;
   const stored = (await platform.storage.read(cursorName)).get(cursorName);
   let after = stored ? decode(cursorCodec, stored, 64).after : 0;
@@ -94,16 +94,14 @@ export async function follow(deps: {
     if (letter?.kind === 'receipt') await receipts.receive(letter.bytes).catch(unlessInvalid);
   }
 
-  // Another device's signed head: not in this log means that somebody is shown another history.
+  // Another device's signed head. Whatever it says, the mail is done: no word of one device keeps the next mail away.
   async function readAttestation(body: Uint8Array): Promise<void> {
     const state = log.requireState();
     const bytes = await openRecord(place, log.keys, body).catch(() => undefined);
     const verified = bytes && (await verifyNotice(state, bytes, platform.now(), attestMaxAgeMs).catch(() => undefined));
     if (!verified || verified.device.device === me.device) return;
-    const { head } = verified.notice;
-    if (compareHead(historyOf(session), state.head, head) === 'same-or-behind') return;
-    const newer = await log.sync();
-    check(compareHead(historyOf(session), newer.head, head) === 'same-or-behind', 'E_HEAD_AHEAD', 'the relay does not show what another device has seen');
+    await heads.heard({ device: verified.device.device, ts: verified.notice.ts, head: verified.notice.head });
+    deps.onChange();
   }
 
   // Machines release only while they know a device's recent head. A new day or metadata key is a new mailbox.

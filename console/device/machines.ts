@@ -1,4 +1,4 @@
-// Machines from this device: token, admission after the words were compared, revocation with new metadata keys (spec/10-enrolment.md §machine).
+// Machines from this device: token, admission after the words were compared, revocation with new metadata keys (spec/11-enrolment.md §machine).
 import { wipe } from '../../protocol/bytes.ts';
 import { type JoinToken, fingerprintWords, formatToken, joinMailbox, sealJoinPacket } from '../../protocol/enrolment.ts';
 import { check } from '../../protocol/errors.ts';
@@ -78,7 +78,8 @@ export async function revokeMachine(session: Session, id: MachineId): Promise<vo
   await rotateMeta(session);
 }
 
-function heldBy(state: OrgState, recipient: string): readonly SecretId[] {
+/** Secrets that a machine or device holds a part of: what should be replaced once it is gone. */
+export function heldBy(state: OrgState, recipient: string): readonly SecretId[] {
   return [...state.secrets.values()]
     .filter(({ retired, wraps }) => !retired && wraps.some((wrap) => wrap.recipient === recipient))
     .map(({ id }) => id)

@@ -7,12 +7,13 @@ import type { AppFailure, ApproveStep, OrgView } from '../app.ts';
 import { type Decisions, createDecisions } from './approve.ts';
 import { codeOf, explain } from './failure.ts';
 import { follow } from './follow.ts';
+import { openHeads } from './heads.ts';
 import { openHistory } from './history.ts';
 import { type Inbox, createInbox } from './inbox.ts';
 import { orgView } from './org-view.ts';
 import { type Receipts, openReceipts } from './receipts.ts';
 import { openMemory } from './request-memory.ts';
-import type { Session } from './session.ts';
+import { type Session, myDevice } from './session.ts';
 
 export interface OpenedDevice {
   readonly session: Session;
@@ -29,24 +30,15 @@ export interface OpenedDevice {
   stop(): void;
 }
 
-/** What no polling repairs: a person has to look. */
-const haltingCodes: ReadonlySet<string> = new Set([
-  'E_FORK',
-  'E_LOG_ROLLBACK',
-  'E_CHAIN',
-  'E_CHAIN_GAP',
-  'E_CHECKPOINT_STATE',
-  'E_TYPE_UNKNOWN',
-  'E_SUITE',
-  'E_REVOKED',
-  'E_STORAGE',
-]);
+/** What no polling repairs, beside a log that has stopped: only the log itself says that it is forked, never somebody's word. */
+const haltingCodes: ReadonlySet<string> = new Set(['E_REVOKED', 'E_STORAGE']);
 
 export async function openDevice(
   session: Session,
   events: { readonly onChange: () => void; readonly onHalt: (failure: AppFailure) => void },
 ): Promise<OpenedDevice> {
   const { platform, log } = session;
+  myDevice(session);
   const history = await openHistory(platform.storage);
   const memory = await openMemory(platform.storage);
   const watched = new Map<RequestId, (step: ApproveStep) => void>();
@@ -76,9 +68,16 @@ export async function openDevice(
 
   const inbox = createInbox({ session, memory, history, onChange: changed });
   const receipts = await openReceipts({ session, memory, history, inbox, onChange: changed });
-  const decisions = createDecisions({ session, inbox, memory });
+  const heads = await openHeads(session);
+  const decisions = createDecisions({ session, inbox, memory, heads });
+  let told: string | undefined;
   log.onChange((state, added) => {
     entries.push(...added);
+    try {
+      myDevice(session, state);
+    } catch (error) {
+      return problem(error); // revoked: there is nothing to show any more
+    }
     inbox.review(state).catch(problem);
     changed();
   });
@@ -87,11 +86,18 @@ export async function openDevice(
     session,
     inbox,
     receipts,
+    heads,
     onChange: changed,
     onProblem: problem,
     onTick: async () => {
       inbox.tick();
       await receipts.tick();
+      // A claim ends by its age alone, too.
+      const claimed = heads.problem()?.what;
+      if (claimed !== told) {
+        told = claimed;
+        changed();
+      }
     },
   });
   running.push(follower.stop);
@@ -101,7 +107,7 @@ export async function openDevice(
     inbox,
     receipts,
     decisions,
-    view: () => orgView({ session, inbox, history, receipts, entries, online: follower.online, ending, notice }),
+    view: () => orgView({ session, inbox, history, receipts, entries, online: follower.online, ending, notice: heads.problem() ?? notice }),
     poll: () => follower.poll(),
     watchRelease: (request, progress) => void watched.set(request, progress),
     markEnding: (lease) => {

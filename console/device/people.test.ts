@@ -9,21 +9,12 @@ import { importSigner } from '../../protocol/keys.ts';
 import { openRecord, orgStream } from '../../protocol/org-log/record.ts';
 import { sealOverheadBytes } from '../../protocol/seal.ts';
 import { type RelayClient, createRelayClient } from '../../relay-client/client.ts';
-import { type SoftPerson, type SoftWorld, softWorld, value } from '../../testing/soft-org.ts';
+import { type SoftWorld, joined, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
 import { type InviteChannel, type InviteStep, createInviteChannel, draftCodec, revealCodec } from './invite-channel.ts';
 
 const textOf = (secret: { readonly kind: string; readonly value?: Uint8Array }): string => new TextDecoder().decode(secret.value);
 const code = (expected: string): object => ({ failure: { code: expected } });
-
-async function joined(world: SoftWorld, admin: SoftPerson, name: string): Promise<SoftPerson> {
-  const invite = await admin.app.invite({ memberName: name, roles: ['approver', 'writer'] });
-  const person = world.browser();
-  const theirs = await person.app.joinByInvite(invite.link ?? '', `${name}’s phone`);
-  expect(await theirs.codes).toEqual(await invite.codes);
-  await Promise.all([invite.confirm(), theirs.confirm()]);
-  return person;
-}
 
 test('a second person joins by a link: both sides show the same codes, and both are in the log', async () => {
   await using world = await softWorld();

@@ -6,8 +6,9 @@ import { InvitePage } from '../enrol/invite.tsx';
 import { FreezeButton } from '../shell/freeze.tsx';
 import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
+import { useAct } from '../ui/act.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { Confirm, Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Facts, Page, Section } from '../ui/page.tsx';
 import { coreWords } from '../ui/words-core.ts';
@@ -51,6 +52,9 @@ export function PeoplePage(): JSX.Element {
 }
 
 function Member({ member }: { readonly member: MemberRow }): JSX.Element {
+  const isAdmin = useOrg().me.roles.includes('admin');
+  // Held here and not beside the device: the device leaves the list after the first of two gestures.
+  const revoking = useSignal<DeviceRow | undefined>(undefined);
   return (
     <li class="card member">
       <span class="avatar" aria-hidden="true">
@@ -65,17 +69,39 @@ function Member({ member }: { readonly member: MemberRow }): JSX.Element {
         </p>
         <p class="faint">{member.roles.map((role) => roleNames[role] ?? role).join(', ')}</p>
         <ul class="plain devices" aria-label={w.devices}>
-          {member.devices.map((device, index) => (
-            <li key={index}>
+          {member.devices.map((device) => (
+            <li key={device.id}>
               <Icon name="finger" size={18} /> <bdi>{device.name}</bdi>
               {device.me && <span class="tag good">{w.thisDevice}</span>}
               {device.synced && <span class="tag">{w.synced}</span>}
+              {isAdmin && !device.me && (
+                <Button look="quiet" label={`${w.revoke}: ${device.name}`} onClick={() => (revoking.value = device)}>
+                  {w.revoke}
+                </Button>
+              )}
             </li>
           ))}
         </ul>
       </div>
+      {revoking.value && <RevokeDevice device={revoking.value} onClose={() => (revoking.value = undefined)} />}
     </li>
   );
+}
+
+type DeviceRow = MemberRow['devices'][number];
+
+function RevokeDevice({ device, onClose }: { readonly device: DeviceRow; readonly onClose: () => void }): JSX.Element {
+  const { app, tell } = useStore();
+  const act = useAct();
+  const revoke = (): void =>
+    act.run(
+      () => app.revokeDevice(device.id),
+      () => {
+        onClose();
+        tell(w.revoked(device.name));
+      },
+    );
+  return <Confirm title={w.revokeTitle(device.name)} text={w.revokeText} confirm={w.revoke} act={act} onConfirm={revoke} onClose={onClose} />;
 }
 
 function Rules(): JSX.Element {

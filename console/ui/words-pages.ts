@@ -166,6 +166,11 @@ export const pageWords = {
     devices: 'Devices',
     synced: 'passkey is synced',
     thisDevice: 'this device',
+    revoke: 'Revoke',
+    revokeTitle: (name: string): string => `Revoke ${name}?`,
+    revokeText:
+      'It approves and signs nothing more, and its word about the log no longer counts. You are asked twice: for the revocation, and for new keys that it does not get. Replace secrets that it could approve if it was stolen.',
+    revoked: (name: string): string => `${name} is revoked.`,
     roles: { admin: 'Admin', approver: 'Approver', writer: 'Writer' },
     rules: 'Rules',
     rulesText: 'Who approves what, and how long a lease may be.',
