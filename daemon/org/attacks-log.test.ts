@@ -157,6 +157,17 @@ describe('a relay that hides what is new', () => {
     expect(detailOf(await asked.end)).toBe('E_POLICY_CHANGED');
   });
 
+  test('#10 an approver has seen more than this machine was told of: it looks first, then counts the approval', async () => {
+    await using live = await start();
+    live.liar.bend = { live: (event) => (event.head ? [] : [event]) };
+    const asked = live.daemon.release('prod/db');
+    const seen = await live.seen(asked);
+    await live.unseen((world) => world.put('prod/new', 'other'));
+    await live.org.decide(seen, 'approve');
+    expect(textOf(await asked.end)).toBe('correct horse');
+    expect(live.daemon.status().log?.seq).toBe(live.world.state.head.seq);
+  });
+
   test('#92 the same with a freeze, a new version, and the revocation of the only approver’s device', async () => {
     for (const [code, act] of [
       ['E_VERSION', (live: Live) => live.world.put('prod/db', 'newer')],

@@ -15,7 +15,7 @@ export interface HeadClaim {
   readonly ts: number;
 }
 export interface Heads {
-  /** Takes the word of an active device; a later one replaces it. */
+  /** Takes the word of an active device; a later one replaces it, unless it was of another history. */
   heard(claim: HeadClaim): void;
   /** Throws E_FORK where an active device has seen another history, E_HEAD_AHEAD where it has seen a newer one. */
   verifyAgreed(): void;
@@ -23,19 +23,25 @@ export interface Heads {
   verifyFresh(state: OrgState, policy: Pick<Policy, 'tier' | 'maxStalenessMs'>, approvers: readonly MemberId[]): void;
 }
 
-export function createHeads(log: OrgLog, now: () => number): Heads {
+/** Nobody is believed for longer: a presence key signs without a gesture. */
+const believedMs = 2 * 86_400_000;
+
+export function createHeads(log: Pick<OrgLog, 'requireState' | 'history'>, now: () => number): Heads {
   const claims = new Map<DeviceId, HeadClaim>();
   const latest = new Map<MemberId, number>();
+  const isOther = ({ head }: HeadClaim): boolean => head.seq <= log.requireState().head.seq && log.history(head.seq) !== head.eh;
   return {
     heard: (claim) => {
-      if ((claims.get(claim.device)?.ts ?? 0) <= claim.ts) claims.set(claim.device, claim);
+      const before = claims.get(claim.device);
+      // That it saw another history is not taken back by a later word.
+      if (!before || (before.ts <= claim.ts && !isOther(before))) claims.set(claim.device, claim);
       latest.set(claim.member, Math.max(latest.get(claim.member) ?? 0, claim.ts));
     },
     // Revoking a device that lies takes its word away.
     verifyAgreed: () => {
       const state = log.requireState();
-      for (const { device, head } of claims.values()) {
-        if (!activeDevice(state, device)) continue;
+      for (const { device, head, ts } of claims.values()) {
+        if (!activeDevice(state, device) || ts < now() - believedMs) continue;
         check(compareHead(log.history, state.head, head) !== 'ahead', 'E_HEAD_AHEAD', 'a member has seen a newer log than the relay shows here');
       }
     },

@@ -186,7 +186,6 @@ async function takeAnswer(deps: DeskDeps, ask: Ask, { state, resolved }: Asked, 
     return false;
   }
   ask.reply.event({ event: 'approved', member, have: answers.approvals.length, needed: resolved.needed });
-  if (!answers.complete(link.log.requireState())) return false;
   await newest;
   waiting.check();
   deps.heads.verifyAgreed();
