@@ -65,7 +65,12 @@ export function createDesk({ client, nowMs, holdMs }: DeskDeps): Desk {
   /** A person said no: the same secrets are not asked for again at once, in other words or by another tool. */
   function verifyNotDenied(paths: readonly string[]): void {
     for (const { state, paths: before } of tickets.values())
-      if (state.kind === 'failed' && state.error.code === 'denied' && nowMs() - state.atMs < bounds.denialMs && paths.some((path) => before.includes(path)))
+      if (
+        state.kind === 'failed' &&
+        state.error.code === 'denied' &&
+        nowMs() - state.atMs < bounds.denialMs &&
+        paths.some((path) => before.some((denied) => secretOf(denied) === secretOf(path)))
+      )
         throw state.error;
   }
 
@@ -113,6 +118,8 @@ export function createDesk({ client, nowMs, holdMs }: DeskDeps): Desk {
 export function nameOf({ path, field }: Item): string {
   return field === undefined ? path : `${path}#${field}`;
 }
+
+const secretOf = (name: string): string => name.split('#')[0] ?? '';
 
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');

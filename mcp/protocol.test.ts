@@ -83,7 +83,7 @@ for (const era of eras)
       for (const [tool, args] of [
         ['stillvault_run', run],
         ['stillvault_run', { ...run, argv: ['env'], reason: 'another reason' }],
-        ['stillvault_request', { refs: ['prod/other', 'prod/db'], reason: 'please' }],
+        ['stillvault_request', { refs: ['prod/other', 'prod/db#password'], reason: 'please' }],
       ] as const) {
         const { structured, isError, text } = await host.call(tool, args);
         expect(structured).toMatchObject({ status: 'denied', reason: 'ben denied it' });

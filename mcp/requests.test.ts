@@ -80,6 +80,14 @@ describe('INV-MCP-USE what was approved', () => {
   });
 });
 
+test('INV-MCP-REVEAL an approval that was not for revealing reveals nothing', async () => {
+  await using stub = await startDaemonStub(released, { revealAllowed: true });
+  await using host = await startHost({ socketPath: stub.socketPath });
+  const { structured } = await host.call('stillvault_request', { refs: ['prod/db'], reason });
+  await host.call('stillvault_reveal', { ref: 'prod/db', reason, request_id: structured['request_id'] });
+  expect(stub.asks.filter(({ call }) => call === 'POST /v1/release')).toHaveLength(2);
+});
+
 test('several secrets are one request', async () => {
   await using stub = await startDaemonStub(released);
   await using host = await startHost({ socketPath: stub.socketPath });

@@ -97,7 +97,7 @@ const isLoopback = (host: string): boolean => host === 'localhost' || host === '
 
 /** A host of the policy is a name for https on its usual port, or a name with its port. */
 function verifyHost({ path, policy }: SecretInfo, { host }: URL): void {
-  if (policy.hosts?.some((allowed) => allowed.toLowerCase() === host) === true) return;
+  if (policy.hosts?.some((allowed) => allowed.toLowerCase().replace(/:443$/, '') === host) === true) return;
   const where = policy.hosts === undefined || policy.hosts.length === 0 ? 'its policy names no host' : `its policy names ${policy.hosts.join(', ')}`;
   throw new StillvaultError('policy_forbids', `${path} may not be sent to ${host}: ${where}; nobody was asked`, { detail: 'E_POLICY' });
 }

@@ -4,18 +4,18 @@ import { parseReference } from '../../sdk/client.ts';
 import { StillvaultError } from '../../sdk/errors.ts';
 import { infoOf, valuesFor } from '../session.ts';
 import { textOf, valueOf } from '../template.ts';
-import { type Registrar, defineTool, reason, reference, requestId, waitS } from '../tool.ts';
+import { type Registrar, defineTool, reason, reference, waitS } from '../tool.ts';
 
 export const revealTool: Registrar = defineTool({
   name: 'stillvault_reveal',
   title: 'Read a value',
   description:
     'Returns a value into this conversation, after a person approved. Refused unless the policy allows it (reveal_allowed in stillvault_list), which is rare: use stillvault_run, stillvault_http or stillvault_inject_file.',
-  input: z.object({ ref: reference, reason, request_id: requestId, wait_s: waitS }),
+  input: z.object({ ref: reference, reason, wait_s: waitS }), // no request_id: who approves has to have read that it is for the model
   output: { value: z.string().optional() },
   annotations: { readOnlyHint: true, openWorldHint: true },
   reveals: true,
-  async run({ ref, reason: why, request_id, wait_s }, call, session) {
+  async run({ ref, reason: why, wait_s }, call, session) {
     const item = parseReference(ref);
     for (const { path, policy } of await infoOf(session, [item]))
       if (policy.revealAllowed !== true)
@@ -27,7 +27,7 @@ export const revealTool: Registrar = defineTool({
       reason: why,
       shown: 'REVEAL to the model',
       exact: ['reveal', ref],
-      requestId: request_id,
+      requestId: undefined,
       waitS: wait_s,
     });
     if ('detour' in got) return got.detour;

@@ -13,17 +13,21 @@ export interface FileChange {
   readonly mode: number | undefined;
 }
 
-const memory = z.array(
-  z.object({
-    file: z.string(),
-    existed: z.boolean(),
-    depths: z.array(z.int()),
-    folders: z.array(z.string()),
-    /** The whole text, where it had no content. */ blank: z.string().optional(),
-  }),
+/** How a file was before the first init: names and depths, no contents. */
+export interface Remembered {
+  readonly file: string;
+  readonly existed: boolean;
+  /** Of each edit: how much of its path was there. */
+  readonly depths: readonly number[];
+  /** Folders that had to be made. */
+  readonly folders: readonly string[];
+  /** The whole text, where it had no content. */
+  readonly blank?: string;
+}
+export type Memory = readonly Remembered[];
+const memory: z.ZodType<Memory> = z.array(
+  z.object({ file: z.string(), existed: z.boolean(), depths: z.array(z.int()), folders: z.array(z.string()), blank: z.string().exactOptional() }),
 );
-/** How the files were before the first init: names and depths, no contents. */
-export type Memory = z.output<typeof memory>;
 
 export function planChanges(edits: readonly Edit[], remembered: Memory): { readonly changes: readonly FileChange[]; readonly memory: Memory } {
   const files = [...new Set(edits.map(({ file }) => file))];

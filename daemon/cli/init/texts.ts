@@ -13,7 +13,7 @@ const verbs = `- Find the reference: \`stillvault_list\`. Never guess a path, ne
 - Never ask a person to paste a secret into the conversation. What does not exist yet is stored by them: \`stillvault put PATH\`.
 - In files and scripts write references, not values: \`stillvault://prod/db-primary#password\`, used by \`stillvault run --env-file FILE -- program\`.`;
 
-export const skill = `---
+export const skill: string = `---
 name: stillvault
 description: Use credentials (API keys, passwords, tokens, SSH keys, database logins) without seeing them. Use it whenever a command, script or API call needs a secret, or when authentication fails for want of one.
 ---
@@ -30,7 +30,7 @@ ${verbs}
 /** For hosts that read one file of instructions. */
 export const guide: readonly string[] = ['## Secrets: Stillvault', '', ...verbs.split('\n')];
 
-export const cursorRule = `---
+export const cursorRule: string = `---
 description: Using credentials through Stillvault without seeing them
 alwaysApply: true
 ---
@@ -41,7 +41,7 @@ ${verbs}
 `;
 
 /** Exit code 2 refuses the tool call, and its words go to the model. Against slips, not against intent. */
-export const guard = `#!/bin/sh
+export const guard: string = `#!/bin/sh
 # Written by ${fileMark} claude-code; --undo removes it.
 # Before Bash, Read and Grep: keeps values from being printed into the conversation by accident.
 call=$(cat)
