@@ -8,7 +8,14 @@ export type Change =
   | { readonly kind: 'program'; readonly path: string; readonly mark: string; readonly text: string }
   /** Lines between two marks. `clash`: what of others makes them wrong there. */
   | { readonly kind: 'block'; readonly path: string; readonly mark: string; readonly text: string; readonly clash?: (text: string) => string | undefined }
-  | { readonly kind: 'json'; readonly path: string; readonly edit: (text: string) => string; readonly undo: (text: string) => string | undefined };
+  /** `about`: what it sets, in words; its lines could hold secrets of others. */
+  | {
+      readonly kind: 'json';
+      readonly path: string;
+      readonly about: readonly string[];
+      readonly edit: (text: string) => string;
+      readonly undo: (text: string) => string | undefined;
+    };
 export interface Plan {
   readonly changes: readonly Change[];
   /** What is left for a person to do. */
@@ -166,6 +173,7 @@ function dockerConfig(path: string, hosts: readonly string[]): Change {
   return {
     kind: 'json',
     path,
+    about: hosts.length === 0 ? [`credHelpers that are "${ours}"`] : hosts.map((host) => `credHelpers["${host}"] = "${ours}"`),
     edit(text) {
       const config = parseObject(text, path);
       const helpers = parseHelpers(config, path);

@@ -11,10 +11,10 @@ import { kinds, readIfThere } from './mapping.ts';
 export const install: Helper = {
   async run(call) {
     const { plan, isDryRun } = await planOf(call, false);
-    const edits = plan.changes.map((change) => ({ path: change.path, mode: change.kind === 'program' ? 0o700 : undefined, ...written(change) }));
-    for (const { path, before, after, mode } of edits) {
-      show(call, path, before, after);
-      if (!isDryRun && before !== after) write(path, after, mode);
+    const edits = plan.changes.map((change) => ({ change, ...written(change) })); // all is looked at before any of it is written
+    for (const { change, before, after } of edits) {
+      show(call, change, before, after);
+      if (!isDryRun && before !== after) write(change.path, after, change.kind === 'program' ? 0o700 : undefined);
     }
     for (const line of plan.next) call.output.note(line);
     return 0;
@@ -28,7 +28,7 @@ export const uninstall: Helper = {
       const before = readIfThere(change.path);
       if (before === undefined) continue;
       const after = taken(change, before);
-      show(call, change.path, before, after ?? '');
+      show(call, change, before, after ?? '');
       if (isDryRun || after === before) continue;
       if (after === undefined) rmSync(change.path);
       else write(change.path, after, undefined);
@@ -98,12 +98,17 @@ function withoutBlock(text: string, mark: string): string {
 }
 
 /** Only lines that come or go: the rest of the file can hold secrets. */
-function show({ output }: HelperCall, path: string, before: string, after: string): void {
+function show({ output }: HelperCall, change: Change, before: string, after: string): void {
+  const { path } = change;
+  if (before === after) return output.note(`${path}: as it should be`);
   const [old, now] = [before.split('\n'), after.split('\n')];
   const gone = old.filter((line) => line !== '' && !now.includes(line));
   const come = now.filter((line) => line !== '' && !old.includes(line));
-  if (gone.length + come.length === 0) return output.note(`${path}: as it should be`);
   output.note(path);
+  if (change.kind === 'json') {
+    for (const line of change.about) output.note(`  ${after.length > before.length ? '+' : '-'} ${printable(line)}`);
+    return;
+  }
   for (const line of gone) output.note(`  - ${printable(line.replaceAll('\t', '  '))}`);
   for (const line of come) output.note(`  + ${printable(line.replaceAll('\t', '  '))}`);
 }
