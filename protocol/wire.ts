@@ -18,9 +18,9 @@ export type MailboxId = string & { readonly mailbox: never };
 export const streamIdCodec: Codec<StreamId> = hexId(32);
 export const mailboxIdCodec: Codec<MailboxId> = hexId(32);
 
-/** `join` keys come from a machine token: they read, may register one `machine` key, and expire. */
-export type Grade = 'device' | 'machine' | 'join';
-const grade: Codec<Grade> = oneOf(['device', 'machine', 'join']);
+/** `join` keys come from a machine token: they read, append a little, may register one `machine` key, and expire. `guest` keys come from an invitation link: they read and post mail, and expire. */
+export type Grade = 'device' | 'machine' | 'join' | 'guest';
+const grade: Codec<Grade> = oneOf(['device', 'machine', 'join', 'guest']);
 
 // --- Access: protects the relay's resources, not the secrets ---------------------------------------
 

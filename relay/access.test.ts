@@ -12,7 +12,7 @@ import {
   sessionCodec,
   streamReadCodec,
 } from '../protocol/wire.ts';
-import type { StreamId } from '../protocol/wire.ts';
+import type { MailboxId, StreamId } from '../protocol/wire.ts';
 import { at, chain, connect, createKey, failureIn, open, outcome, post, randomBytes, randomId, signUp, startTestRelay, statement } from './test-world.ts';
 
 const hour = 3_600_000;
@@ -202,6 +202,44 @@ test('INV-RELAY-JOIN a join key reads, appends and posts, registers exactly one 
   expect(outcome(await join.append({ ...enrol, stream: randomId<StreamId>() }))).toBe('E_RELAY_AUTH');
   expect(outcome(await open(relay.url, await statement(joinKey, relay.url, { ts: Date.now() + hour / 2 })))).toBe('E_RELAY_AUTH');
   expect((await daemon.readStream(enrol.stream)).records).toHaveLength(1);
+});
+
+test('INV-RELAY-JOIN a token that was spent cannot fill the log: eight records of a join key are taken, and no ninth', async () => {
+  await using relay = await startTestRelay();
+  const alice = await signUp(relay.url, await createKey());
+  const joinKey = await createKey(alice.key.org);
+  await alice.register(joinKey, 'join', Date.now() + hour);
+  const join = await connect(relay.url, joinKey);
+  const records = chain(randomId<StreamId>(), 9);
+  for (const record of records.slice(0, 8)) expect(outcome(await join.append(record))).toBe(200);
+  expect(outcome(await join.append(at(records)))).toBe(200); // the same again costs nothing
+  expect(outcome(await join.append(at(records, 8)))).toBe('E_RELAY_FORBIDDEN');
+  expect(outcome(await (await connect(relay.url, joinKey)).append(at(chain(randomId<StreamId>(), 1))))).toBe('E_RELAY_FORBIDDEN');
+  expect(outcome(await alice.append(at(records, 8)))).toBe(200);
+});
+
+test('INV-RELAY-GUEST the key of an invitation link reads and posts mail, registers nothing, appends nothing and ends with its expiry', async () => {
+  await using relay = await startTestRelay();
+  const alice = await signUp(relay.url, await createKey());
+  const { org } = alice.key;
+  const guestKey = await createKey(org);
+  expect(outcome(await alice.register(guestKey, 'guest'))).toBe('E_RELAY_REQUEST');
+  expect(outcome(await alice.register(guestKey, 'guest', Date.now() + 26 * hour))).toBe('E_RELAY_REQUEST');
+  expect(outcome(await alice.register(guestKey, 'guest', Date.now() + hour / 2))).toBe(200);
+  const guest = await connect(relay.url, guestKey);
+  const mailbox = randomId<MailboxId>();
+  await guest.postMail({ mailbox, body: randomBytes(10), ttlS: 60 });
+  expect((await guest.readMail({ mailboxes: [mailbox] })).mails).toHaveLength(1);
+  const record = at(chain(randomId<StreamId>(), 1));
+  await alice.append(record);
+  expect((await guest.readStream(record.stream)).records).toHaveLength(1);
+  for (const grade of ['device', 'machine', 'join', 'guest'] as const)
+    expect(outcome(await guest.register(await createKey(org), grade, Date.now() + hour / 4))).toBe('E_RELAY_FORBIDDEN');
+  expect(outcome(await guest.append(at(chain(randomId<StreamId>(), 1))))).toBe('E_RELAY_FORBIDDEN');
+  expect(outcome(await guest.call(paths.blobs, new Uint8Array(0)))).toBe('E_RELAY_FORBIDDEN');
+  expect(outcome(await guest.call(paths.keysRevoke, encode(keyRevokeCodec, { keyId: alice.key.keyId })))).toBe('E_RELAY_FORBIDDEN');
+  relay.advance(hour / 2);
+  expect(outcome(await guest.append(record))).toBe('E_RELAY_AUTH');
 });
 
 test('INV-RELAY-JOIN two machines raced in by one join key: one is registered', async () => {

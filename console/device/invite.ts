@@ -45,7 +45,7 @@ export async function startInvite(session: Session, input: InviteInput): Promise
     relay: me.relay,
   };
   const expiresAt = platform.now() + lifeMs;
-  await client.registerKey(signer.publicKey, 'join', expiresAt);
+  await client.registerKey(signer.publicKey, 'guest', expiresAt);
 
   const channel = createInviteChannel({ client, platform, invite, side: 'admin', expiresAt });
   const stopping = new AbortController();

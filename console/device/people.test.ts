@@ -5,7 +5,8 @@ import { decode, encode } from '../../protocol/codec.ts';
 import type { Hash } from '../../protocol/hash.ts';
 import { streamPageCodec } from '../../protocol/wire.ts';
 import { parseInvite } from '../../protocol/enrolment.ts';
-import { importSigner } from '../../protocol/keys.ts';
+import { generateSigner, importSigner } from '../../protocol/keys.ts';
+import { zeroHash } from '../../protocol/org-log/entry.ts';
 import { openRecord, orgStream } from '../../protocol/org-log/record.ts';
 import { sealOverheadBytes } from '../../protocol/seal.ts';
 import { type RelayClient, createRelayClient } from '../../relay-client/client.ts';
@@ -163,6 +164,20 @@ test('opening the link, or scanning it, alone adds nobody', async () => {
   expect(ben.platform.backend.records.size).toBe(0);
   theirs.cancel();
   await expect(invite.confirm()).rejects.toMatchObject(code('E_INVITE_ENDED'));
+});
+
+test('who has the link gets no key of their own at the relay, and writes nothing into the log', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const { link = '' } = await ada.app.invite({ memberName: 'ben', roles: ['approver'] });
+  const { client } = await withLink(world, link, 'device');
+  const { signer } = await generateSigner(false);
+  for (const grade of ['machine', 'device', 'join'] as const)
+    await expect(client.registerKey(signer.publicKey, grade, world.clock.now() + 60_000)).rejects.toMatchObject({ code: 'E_RELAY_FORBIDDEN' });
+  const stream = orgStream(client.org);
+  const { head } = await client.read(stream, 0);
+  const junk = { stream, seq: head.seq + 1, prev: head.eh ?? zeroHash, eh: '1'.repeat(64) as Hash, blob: new Uint8Array(100) };
+  await expect(client.append(junk)).rejects.toMatchObject({ code: 'E_RELAY_FORBIDDEN' });
 });
 
 test('one link takes three attempts and no fourth', async () => {

@@ -1,6 +1,7 @@
 // POST /v1/session, /v1/keys, /v1/keys/revoke: who may use this relay for which org (spec/08-relay.md §access).
 import { createHash, timingSafeEqual } from 'node:crypto';
 import {
+  type Grade,
   type SessionOpen,
   decode,
   encode,
@@ -65,7 +66,7 @@ export const registerKey: SessionRoute = {
   run: async ({ store, now }, body, { session }) => {
     const key = decode(keyRegisterCodec, body, smallBody);
     if (session.grade === 'join' && key.grade !== 'machine') throw new RelayError('E_RELAY_FORBIDDEN', 'a join key registers a machine key and nothing else');
-    checkExpiry(key.grade === 'join', key.expiresAt, now());
+    checkExpiry(key.grade, key.expiresAt, now());
     const result = await store.registerKey(session.org, { ...key, keyId: keyIdOf('ES256', key.publicKey) }, session, now());
     if (result === 'spent') throw new RelayError('E_RELAY_FORBIDDEN', 'this join key has registered its machine');
     if (result === 'differs') throw new RelayError('E_RELAY_FORBIDDEN', 'this key is revoked, or registered with another grade or expiry');
@@ -96,11 +97,12 @@ function checkSignUp(signUp: SignUp, open: SessionOpen): void {
     throw new RelayError('E_RELAY_CLOSED', 'this relay takes new orgs only with a sign-up token');
 }
 
-function checkExpiry(isJoin: boolean, expiresAt: number | undefined, now: number): void {
-  if (isJoin && expiresAt === undefined) throw new RelayError('E_RELAY_REQUEST', 'a join key needs an expiry');
+function checkExpiry(grade: Grade, expiresAt: number | undefined, now: number): void {
+  const isPassing = grade === 'join' || grade === 'guest';
+  if (isPassing && expiresAt === undefined) throw new RelayError('E_RELAY_REQUEST', `a ${grade} key needs an expiry`);
   if (expiresAt === undefined) return;
   if (expiresAt <= now) throw new RelayError('E_RELAY_REQUEST', 'the expiry is in the past');
-  if (isJoin && expiresAt > now + limits.tokenLifeMs + limits.clockSkewMs) throw new RelayError('E_RELAY_REQUEST', 'a join key lives at most 24 hours');
+  if (isPassing && expiresAt > now + limits.tokenLifeMs + limits.clockSkewMs) throw new RelayError('E_RELAY_REQUEST', `a ${grade} key lives at most 24 hours`);
 }
 
 // Compared as hashes: equal length, and the time tells nothing about the token.

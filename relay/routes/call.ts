@@ -36,7 +36,7 @@ export interface OpenRoute {
 }
 export type Route = SessionRoute | OpenRoute;
 
-export const everyGrade: readonly Grade[] = ['device', 'machine', 'join'];
+export const everyGrade: readonly Grade[] = ['device', 'machine', 'join', 'guest'];
 /** Answer of a call that has nothing to tell. */
 export const nothing: Uint8Array = new Uint8Array(0);
 /** Room for the frame around the content of an answer. */

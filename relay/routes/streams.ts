@@ -9,9 +9,11 @@ const smallBody = 1_024;
 export const append: SessionRoute = {
   kind: 'session',
   maxBytes: recordBody,
-  grades: everyGrade,
+  grades: ['device', 'machine', 'join'],
   run: async ({ store, live }, body, { session }) => {
-    const { kind, head } = await store.append(session.org, decode(streamRecordCodec, body, recordBody));
+    const record = decode(streamRecordCodec, body, recordBody);
+    const { kind, head } = await store.append(session.org, record, session.grade === 'join' ? session.keyId : undefined);
+    if (kind === 'spent') throw new RelayError('E_RELAY_FORBIDDEN', 'this join key has appended as much as it may');
     if (kind === 'conflict') throw new RelayError('E_RELAY_CONFLICT', 'the record does not extend the head of its stream', { head });
     if (kind === 'quota') throw new RelayError('E_RELAY_QUOTA', 'the org has used the room it has on this relay');
     if (kind === 'appended') live.headMoved(session.org, head);

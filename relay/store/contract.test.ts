@@ -4,7 +4,7 @@ import type { Hash, Mail, MailboxId, OrgId, StreamId, StreamRecord } from '../..
 import { blobHash } from '../../protocol/wire.ts';
 import { type TestKey, at, chain, createKey, noHash, randomBytes, randomId, temporaryDir } from '../test-world.ts';
 import { openSqliteStore } from './sqlite.ts';
-import type { Store, StoreQuotas } from './store.ts';
+import { type Store, type StoreQuotas, appendsPerJoinKey } from './store.ts';
 
 interface StoreUnderTest {
   readonly name: string;
@@ -110,6 +110,20 @@ describe.each(stores.map((store) => [store.name, store.create] as const))('%s', 
     expect((await store.readStream(org, stream, 5, 10, maxBytes)).records).toEqual([]);
     expect((await store.readStream(org, stream, 0, 500, 700)).records).toHaveLength(3);
     expect((await store.readStream(org, randomId<StreamId>(), 0, 500, maxBytes)).head.seq).toBe(-1);
+  });
+
+  test('streams: what a join key appends is counted, what it repeats or fails to append is not', async () => {
+    await using store = await create(plenty);
+    const owner = await signUp(store);
+    const join = await createKey(owner.org);
+    const joinKey = { keyId: join.keyId, publicKey: join.publicKey, grade: 'join', expiresAt: now + 1_000 } as const;
+    await store.registerKey(owner.org, joinKey, { keyId: owner.keyId, grade: 'device' }, now);
+    const records = chain(randomId<StreamId>(), appendsPerJoinKey + 1);
+    const append = async (index: number): Promise<string> => (await store.append(owner.org, at(records, index), join.keyId)).kind;
+    expect(await append(1)).toBe('conflict');
+    for (let n = 0; n < appendsPerJoinKey; n++) expect([await append(n), await append(n)]).toEqual(['appended', 'known']);
+    expect(await append(appendsPerJoinKey)).toBe('spent');
+    expect((await store.append(owner.org, at(records, appendsPerJoinKey))).kind).toBe('appended');
   });
 
   test('of fifty concurrent records for one place exactly one wins, and the others learn which', async () => {

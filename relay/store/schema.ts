@@ -26,4 +26,15 @@ export const migrations: readonly string[] = [
    CREATE INDEX mails_by_box ON mails (org, mailbox, id, expires_at, size);
    CREATE INDEX mails_by_expiry ON mails (expires_at);
    CREATE TABLE probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL) STRICT;`,
+  // The grade `guest`, and what a join key has appended. A CHECK is changed by making the table again.
+  `CREATE TABLE keys_next (
+     org INTEGER NOT NULL REFERENCES orgs, key_id BLOB NOT NULL, public_key BLOB NOT NULL,
+     grade TEXT NOT NULL CHECK (grade IN ('device', 'machine', 'join', 'guest')), created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER,
+     registered_by BLOB NOT NULL, appended INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (org, key_id)
+   ) STRICT, WITHOUT ROWID;
+   INSERT INTO keys_next (org, key_id, public_key, grade, created_at, expires_at, revoked_at, registered_by)
+     SELECT org, key_id, public_key, grade, created_at, expires_at, revoked_at, registered_by FROM keys;
+   DROP TABLE keys;
+   ALTER TABLE keys_next RENAME TO keys;
+   CREATE INDEX keys_by_expiry ON keys (expires_at) WHERE expires_at IS NOT NULL;`,
 ];

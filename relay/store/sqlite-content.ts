@@ -2,7 +2,7 @@
 import { type Hash, type StreamHead, type StreamId, type StreamRecord, limits } from '../../protocol/wire.ts';
 import { idBytes, rowBytes } from './sqlite-orgs.ts';
 import type { Tables } from './sqlite.ts';
-import type { Store } from './store.ts';
+import { type Store, appendsPerJoinKey } from './store.ts';
 
 interface RecordRow {
   readonly seq: number;
@@ -23,6 +23,7 @@ export function createContentTables({ db, orgs, quotas, write }: Tables): Pick<S
   const insertRecord = db.query<null, [number, Uint8Array, number, Uint8Array, Uint8Array, Uint8Array]>(
     'INSERT INTO records (org, stream, seq, prev, eh, blob) VALUES (?, ?, ?, ?, ?, ?)',
   );
+  const countAppend = db.query<null, [number, Uint8Array, number]>('UPDATE keys SET appended = appended + 1 WHERE org = ? AND key_id = ? AND appended < ?');
   const blobSize = db.query<{ size: number }, [number, Uint8Array]>('SELECT size FROM blobs WHERE org = ? AND hash = ?');
   const blobBytes = db.query<{ bytes: Uint8Array }, [number, Uint8Array]>('SELECT bytes FROM blobs WHERE org = ? AND hash = ?');
   const insertBlob = db.query<null, [number, Uint8Array, number, Uint8Array]>('INSERT INTO blobs (org, hash, size, bytes) VALUES (?, ?, ?, ?)');
@@ -33,7 +34,7 @@ export function createContentTables({ db, orgs, quotas, write }: Tables): Pick<S
   };
 
   return {
-    append: (org, record) =>
+    append: (org, record, joinKey) =>
       write(() => {
         const row = orgs.get(org);
         const head = headOf(row.id, record.stream);
@@ -45,6 +46,7 @@ export function createContentTables({ db, orgs, quotas, write }: Tables): Pick<S
         if (record.seq !== head.seq + 1 || record.prev !== (head.eh ?? noHash)) return { kind: 'conflict', head };
         const bytes = record.blob.length + rowBytes;
         if (row.records + 1 > quotas.orgRecords || row.bytes + bytes > quotas.orgBytes) return { kind: 'quota', head };
+        if (joinKey !== undefined && countAppend.run(row.id, idBytes(joinKey), appendsPerJoinKey).changes === 0) return { kind: 'spent', head };
         insertRecord.run(row.id, idBytes(record.stream), record.seq, idBytes(record.prev), idBytes(record.eh), record.blob);
         orgs.use(row.id, bytes, 1, 0);
         return { kind: 'appended', head: position };

@@ -34,6 +34,33 @@ test('the file is private, in WAL mode with full sync, at the newest schema, and
   await again.close();
 });
 
+test('a file of the first schema is brought to the newest with every key in it', async () => {
+  using dir = temporaryDir();
+  const [first = ''] = migrations;
+  const db = new Database(join(dir.path, databaseName));
+  db.run(first);
+  db.run('PRAGMA user_version = 1');
+  const key = await createKey();
+  const bytes = (hex: string): Uint8Array => Uint8Array.fromHex(hex);
+  db.query('INSERT INTO orgs (id, org, created_at) VALUES (1, ?, 5)').run(bytes(key.org));
+  const insert = db.query(
+    'INSERT INTO keys (org, key_id, public_key, grade, created_at, expires_at, revoked_at, registered_by) VALUES (1, ?, ?, ?, 5, ?, ?, ?)',
+  );
+  insert.run(bytes(key.keyId), key.publicKey, 'device', null, null, bytes(key.keyId));
+  const [join1, gone] = [await createKey(key.org), await createKey(key.org)];
+  insert.run(bytes(join1.keyId), join1.publicKey, 'join', 1_000, null, bytes(key.keyId));
+  insert.run(bytes(gone.keyId), gone.publicKey, 'machine', null, 7, bytes(join1.keyId));
+  db.close();
+  const store = openSqliteStore(dir.path, quotas);
+  expect(await store.findKey(key.org, key.keyId)).toMatchObject({ grade: 'device', revoked: false });
+  expect(await store.findKey(key.org, join1.keyId)).toMatchObject({ grade: 'join', expiresAt: 1_000 });
+  expect(await store.findKey(key.org, gone.keyId)).toMatchObject({ grade: 'machine', revoked: true });
+  const guest = await createKey(key.org);
+  const asGuest = { keyId: guest.keyId, publicKey: guest.publicKey, grade: 'guest', expiresAt: 1_000 } as const;
+  expect(await store.registerKey(key.org, asGuest, { keyId: key.keyId, grade: 'device' }, 0)).toBe('registered');
+  await store.close();
+});
+
 test('a second relay on the same directory is refused while the first runs', async () => {
   using dir = temporaryDir();
   const store = openSqliteStore(dir.path, quotas);

@@ -30,8 +30,10 @@ export type Admitted = 'admitted' | 'replayed' | 'refused';
 export type Registered = 'registered' | 'differs' | 'spent' | 'quota';
 /** `last`: no live device key would be left. `foreign`: a device key that did not come from the one that asks. */
 export type Revoked = 'revoked' | 'unknown' | 'last' | 'foreign';
-/** `known`: the identical record was there before. `head` is the record's own position, or for a conflict the stream's. */
-export type Appended = { readonly kind: 'appended' | 'known' | 'conflict' | 'quota'; readonly head: StreamHead };
+/** Records that one join key appends: an enrolment is one, and retries are few. */
+export const appendsPerJoinKey = 8;
+/** `known`: the identical record was there before. `spent`: the join key has appended all that it may. `head` is the record's own position, or for a conflict the stream's. */
+export type Appended = { readonly kind: 'appended' | 'known' | 'conflict' | 'quota' | 'spent'; readonly head: StreamHead };
 
 export interface StoreQuotas {
   readonly orgBytes: number;
@@ -47,7 +49,8 @@ export interface Store {
   registerKey(org: OrgId, key: NewKey, by: { readonly keyId: KeyId; readonly grade: Grade }, now: number): Promise<Registered>;
   revokeKey(org: OrgId, keyId: KeyId, by: KeyId, now: number): Promise<Revoked>;
 
-  append(org: OrgId, record: StreamRecord): Promise<Appended>;
+  /** `joinKey`: by whose account, where it is a key that may append only a few. */
+  append(org: OrgId, record: StreamRecord, joinKey?: KeyId): Promise<Appended>;
   /** Records from `from` in order; stops before the answer passes `maxBytes`. */
   readStream(
     org: OrgId,

@@ -243,7 +243,7 @@ async function wireVectors(): Promise<Named> {
       'E_FIELD',
     ),
     vectorOf('mail-read-waits-too-long', 'MailRead', rewrite(found(messages['MailRead'], 'message'), 4, 25_001), 'E_FIELD'),
-    vectorOf('key-register-unknown-grade', 'KeyRegister', rewrite(found(messages['KeyRegister'], 'message'), 2, 4), 'E_FIELD'),
+    vectorOf('key-register-unknown-grade', 'KeyRegister', rewrite(found(messages['KeyRegister'], 'message'), 2, 5), 'E_FIELD'),
     vectorOf('stream-head-below-empty', 'StreamHead', rewrite(found(messages['StreamHead'], 'message'), 2, -2), 'E_FIELD'),
   ];
 }
