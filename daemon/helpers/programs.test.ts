@@ -259,7 +259,10 @@ describe.skipIf(!works('cargo', '--version'))('cargo', () => {
     const config = join(home.dir, '.cargo/config.toml');
     writeFileSync(config, `${await Bun.file(config).text()}[registries.local]\nindex = "${index}/"\n`);
     const cargo = (...words: readonly string[]) =>
-      home.sh(['cargo', ...words], { cwd: crate, env: { CARGO_HOME: join(home.dir, '.cargo'), RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? join(process.env['HOME'] ?? '', '.rustup') } });
+      home.sh(['cargo', ...words], {
+        cwd: crate,
+        env: { CARGO_HOME: join(home.dir, '.cargo'), RUSTUP_HOME: process.env['RUSTUP_HOME'] ?? join(process.env['HOME'] ?? '', '.rustup') },
+      });
     const yanked = await cargo('yank', '--registry', 'local', '--version', '1.2.3', 'left-pad');
     expect(yanked).toMatchObject({ code: 0 });
     await cargo('publish', '--registry', 'local', '--no-verify', '--allow-dirty');
