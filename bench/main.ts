@@ -32,11 +32,11 @@ const before = await machineNoise();
 await measure('get', 'leased `stillvault get` against `pass show`, whole processes', () => getCommand());
 await measure('read', 'leased read over a kept connection against a bare echo (µs per call)', async () => {
   await using world = await createBenchWorld();
-  return leasedRead(world);
+  return await leasedRead(world); // before the world ends
 });
 await measure('release', 'release without the human, each leg (ms)', async () => {
   await using world = await createBenchWorld();
-  return releaseLegs(world);
+  return await releaseLegs(world);
 });
 await measure('relay', 'relay: 5,000 idle connections, then whole loops with full sync', async () => ({
   idle: await idleConnections(),
