@@ -24,7 +24,7 @@ test('every answer carries the policy; hashed names are kept for good, others as
   const get = (path: string, init?: RequestInit): Response | undefined => files(new Request(`http://relay${path}`, init));
   const index = get('/');
   expect(index?.headers.get('content-security-policy')).toBe(
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' http://127.0.0.1:* http://localhost:* ws://127.0.0.1:* ws://localhost:* https: wss:; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' http://127.0.0.1:* http://localhost:* ws://127.0.0.1:* ws://localhost:* https: wss:; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types stillvault-worker",
   );
   expect(index?.headers.toJSON()).toMatchObject({
     'content-type': 'text/html; charset=utf-8',

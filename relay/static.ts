@@ -74,6 +74,8 @@ export function securityHeaders(connectSrc: readonly string[]): Readonly<Record<
     "form-action 'none'",
     "frame-ancestors 'none'",
     "require-trusted-types-for 'script'",
+    // The one policy that may be made, once: console/platform/register-worker.ts.
+    'trusted-types stillvault-worker',
   ];
   return {
     'content-security-policy': policy.join('; '),

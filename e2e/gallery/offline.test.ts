@@ -45,6 +45,26 @@ test('after one visit it opens without the network, from its own files alone', a
   await page.getByText('This device can keep your keys.').waitFor();
 });
 
+test('the page mints no script address but that of its worker', async () => {
+  await using ana = await newPerson(browser, { name: 'ana' });
+  const { page, expectConsole } = ana;
+  expectConsole(/404|Content Security Policy|TrustedTypes|trusted-types/i); // no daemon is beside this console; and the policies that are refused
+  await page.goto(`http://localhost:${server.port}/`);
+  await page.evaluate(async () => navigator.serviceWorker.ready);
+  const made = await page.evaluate(() => {
+    const { trustedTypes } = globalThis as unknown as { readonly trustedTypes: { createPolicy(name: string, rules: object): unknown } }; // not in the DOM types yet
+    return ['stillvault-worker', 'another', 'default'].filter((name) => {
+      try {
+        trustedTypes.createPolicy(name, {});
+        return true;
+      } catch {
+        return false;
+      }
+    });
+  });
+  expect(made).toEqual([]); // the worker's was made once, by the page itself
+});
+
 test('the first screen needs little: neither the cryptography nor the pages that an approval does not need', async () => {
   const html = await Bun.file(join(dir, 'index.html')).text();
   const linked = files.filter((file) => html.includes(`/${file}`) && /\.(?:js|css)$/.test(file));
