@@ -256,6 +256,11 @@ describe('a secret with fields', () => {
     const unable = await home.helper(['git', 'get'], { input: gitInput('https://github.com') });
     expect(unable.out).toBe(`password=${secret}\n`);
   });
+  test('INV-HELP-DENIED: git: a strange path of a mapped host is still that host', async () => {
+    await using home = await createHome(denying, [git]);
+    for (const path of ['a/../b', 'a?b#c', 'a b', ''])
+      expect((await home.helper(['git', 'get'], { input: `protocol=https\nhost=github.com\npath=${path}\n\n` })).out).toBe('quit=1\n');
+  });
   test('git: what it may learn later is ignored', async () => {
     await using home = await createHome(once, [git]);
     for (const words of [['git', 'store'], ['git', 'rotate'], ['git']])

@@ -72,13 +72,17 @@ async function entryOf({ mapping }: HelperCall, asked: Attributes): Promise<Entr
   const entries = await mapping();
   const host = asked.get('host');
   if (!asked.get('protocol') || !host) return undefined; // e.g. cert:///path
-  let url: string;
+  // A path that no entry can name (`..`, a question mark) is still a path of its host: whose host it is decides.
+  const url = urlIfAny(describe(asked)) ?? urlIfAny(`${asked.get('protocol') ?? ''}://${host}`);
+  return url === undefined ? undefined : findUrl(entries, 'git', url, asked.get('username'));
+}
+
+function urlIfAny(text: string): string | undefined {
   try {
-    url = urlOf(describe(asked));
+    return urlOf(text);
   } catch {
-    return undefined; // no entry can be that
+    return undefined;
   }
-  return findUrl(entries, 'git', url, asked.get('username'));
 }
 
 function describe(asked: Attributes): string {
