@@ -33,6 +33,20 @@ test('one person approves: the machine opens the value, the receipt settles the 
   });
 });
 
+test('the approver signs every line that the card shows: also what the secret is, how much care it takes and how many must agree', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const laptop = await world.machine(ada);
+  const approvers = ada.app.org()?.members.map(({ id }) => id) ?? [];
+  await ada.app.setPolicy({ pattern: 'prod/**', k: 1, approvers, maxTtlS: 0, maxUses: 1, tier: 'high' });
+  await ada.app.putSecret({ path: 'prod/db', value: value('x'), description: 'the orders of all customers' });
+  await laptop.ask(['prod/db']);
+  const { lines } = await until(ada.app, () => ada.app.org()?.inbox[0], 'the card');
+  expect(lines).toContain('described as: the orders of all customers');
+  expect(lines).toContain('care: high');
+  expect(lines).toContain('needs: 1 person');
+});
+
 test('an approval and a denial have one size', async () => {
   await using world = await softWorld();
   const ada = await world.founder();
