@@ -12,7 +12,7 @@ import { AppError } from './failure.ts';
 import { type Session, historyOf } from './session.ts';
 
 /** How long a device's word about the log counts. */
-export const attestMaxAgeMs = 2 * 86_400_000;
+export const attestMaxAgeMs: number = 2 * 86_400_000;
 
 interface Claim {
   readonly device: DeviceId;

@@ -126,7 +126,11 @@ export function createInbox(deps: {
 
   // The very mail that was handled before, read once more after a reload: no replay by anybody.
   function isOldLetter(error: unknown, bytes: Uint8Array, mail: number): boolean {
-    return error instanceof ProtocolError && error.code === 'E_REQ_SEEN' && [...memory.known()].some((known) => known.mail === mail && equalBytes(known.bytes, bytes));
+    return (
+      error instanceof ProtocolError &&
+      error.code === 'E_REQ_SEEN' &&
+      [...memory.known()].some((known) => known.mail === mail && equalBytes(known.bytes, bytes))
+    );
   }
 
   function settle(request: RequestId, outcome: Outcome): void {

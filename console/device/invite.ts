@@ -41,7 +41,7 @@ export async function startInvite(session: Session, input: InviteInput): Promise
     member,
     joinId: toHex(platform.random(16)),
     secret: await exportPrivateKey(privateKey),
-    mailbox: toHex(platform.random(32)) as MailboxId /* random, minted here */,
+    mailbox: toHex(platform.random(32)) as MailboxId, // random, minted here
     relay: me.relay,
   };
   const expiresAt = platform.now() + lifeMs;

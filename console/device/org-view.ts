@@ -95,8 +95,9 @@ function waitingNames(state: OrgState, secret: Secret): readonly string[] {
   try {
     const slots = recipientsOf(state, policy).filter(({ recipient }) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
     return slots.map(({ kind, recipient }) =>
+      // kind decides the id's brand
       kind === 'device' ? deviceName(state, recipient as DeviceId) : (state.machines.get(recipient as MachineId)?.name ?? kind),
-    ); // kind decides the id's brand
+    );
   } catch {
     return ['enough approvers']; // the policy's quorum cannot be filled any more
   }
