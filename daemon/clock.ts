@@ -1,5 +1,5 @@
 // The three clocks of the daemon (spec/09-release.md §time): none of them alone can be trusted for everything.
-import { readFileSync } from 'node:fs';
+import { libc } from './intake/libc.ts';
 
 export interface Clock {
   /** Wall clock: what people and other machines are told. Somebody can set it. */
@@ -12,12 +12,9 @@ export interface Clock {
 
 export const systemClock: Clock = { now: Date.now, monotonicMs: () => performance.now(), bootMs };
 
+// Elsewhere than on Linux a sleep is not noticed; leases there end by their time.
 function bootMs(): number {
-  try {
-    return Number.parseFloat(readFileSync('/proc/uptime', 'utf8')) * 1_000;
-  } catch {
-    return performance.now();
-  }
+  return libc()?.bootMs() ?? performance.now();
 }
 
 /** Resolves after `ms`, or at once when aborted. */

@@ -10,6 +10,7 @@ const pollIn = 1;
 const prSetDumpable = 4;
 const rlimitCore = 4;
 const lockExclusiveNow = 2 | 4; // LOCK_EX | LOCK_NB
+const clockBoottime = 7;
 const afUnix = 1;
 const sockStream = 1;
 
@@ -32,6 +33,8 @@ export interface Libc {
   forbidCoreFiles(): boolean;
   /** Takes an advisory lock that the kernel drops when this process ends; false where another process has it. */
   tryLock(fd: number): boolean;
+  /** Milliseconds since boot, suspend included (CLOCK_BOOTTIME). */
+  bootMs(): number;
   /** Keeps the pages of a buffer out of swap, each until its last buffer is unlocked; false where the limit is reached. */
   lockPages(buffer: Uint8Array): boolean;
   unlockPages(buffer: Uint8Array): void;
@@ -55,6 +58,7 @@ function createLibc(): Libc {
   const { symbols: c } = open();
   const int = new Int32Array(1);
   const length = new Int32Array(1);
+  const timespec = new BigInt64Array(2);
 
   // poll() instead of pidfd_send_signal(fd, 0): it needs no permission over the other process, and a zombie counts as dead.
   const asked = new DataView(new ArrayBuffer(8)); // struct pollfd
@@ -67,7 +71,12 @@ function createLibc(): Libc {
         asked.setInt32(0, fd, true);
         asked.setInt16(4, pollIn, true);
         asked.setInt16(6, 0, true);
-        return c.poll(pollBytes, 1, 0) === 0;
+        // A signal can interrupt the call: that says nothing about the process.
+        for (let tries = 0; tries < 3; tries++) {
+          const ready = c.poll(pollBytes, 1, 0);
+          if (ready >= 0) return ready === 0;
+        }
+        return false;
       },
       [Symbol.dispose]() {
         if (!closed) c.close(fd);
@@ -107,6 +116,10 @@ function createLibc(): Libc {
     },
     setNonDumpable: () => c.prctl(prSetDumpable, 0, 0, 0, 0) === 0,
     forbidCoreFiles: () => c.setrlimit(rlimitCore, new BigUint64Array(2)) === 0,
+    bootMs() {
+      c.clock_gettime(clockBoottime, timespec);
+      return Number(timespec[0]) * 1_000 + Number(timespec[1]) / 1e6;
+    },
     tryLock: (fd) => c.flock(fd, lockExclusiveNow) === 0,
     lockPages(buffer) {
       if (buffer.length === 0 || c.mlock(ptr(buffer), buffer.length) !== 0) return false;
@@ -134,6 +147,7 @@ const symbols = {
   socketpair: { args: ['i32', 'i32', 'i32', 'ptr'], returns: 'i32' },
   syscall: { args: ['i64', 'i64', 'i64'], returns: 'i64' },
   poll: { args: ['ptr', 'u64', 'i32'], returns: 'i32' },
+  clock_gettime: { args: ['i32', 'ptr'], returns: 'i32' },
   prctl: { args: ['i32', 'u64', 'u64', 'u64', 'u64'], returns: 'i32' },
   setrlimit: { args: ['i32', 'ptr'], returns: 'i32' },
   flock: { args: ['i32', 'i32'], returns: 'i32' },

@@ -55,6 +55,12 @@ export async function verifySameProcess(deps: IdentityDeps, known: ProcessIdenti
   verifyUnchanged(deps.proc, known); // last: so all of the above was about this process and this image of it
 }
 
+/** Two sights of one process, running one image in the same namespaces. */
+export function isSameIdentity(a: ProcessIdentity, b: ProcessIdentity): boolean {
+  if (a.startTicks === undefined || a.pid !== b.pid || a.startTicks !== b.startTicks) return false;
+  return a.imageMark === b.imageMark && a.exe?.sha256 === b.exe?.sha256 && namespaces.every((name) => a.namespaces[name] === b.namespaces[name]);
+}
+
 /** Alive, started when it was started, and no exec() since. */
 export function verifyUnchanged(proc: Proc, known: ConnectedProcess): void {
   const now = known.pidfd.isAlive() ? readStat(proc, known.pid) : undefined;

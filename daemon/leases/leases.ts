@@ -5,6 +5,7 @@ import { type Device, type OrgState, activeMachine } from '../../protocol/org-lo
 import { machineEntitled, policyFor, withinHours } from '../../protocol/policy.ts';
 import type { LeaseTerms, RequestItem } from '../../protocol/request.ts';
 import type { Anchor } from '../intake/ancestry.ts';
+import { isSameIdentity } from '../intake/process-identity.ts';
 import type { Observation } from '../intake/observe.ts';
 import type { Observer } from '../intake/observer.ts';
 import type { Receipts } from '../release/receipts.ts';
@@ -142,6 +143,8 @@ export function createLeases(deps: LeaseDeps): Leases {
     if (lease.terms.scope === 'machine') return true;
     const anchor = lease.anchor.identity;
     if (lease.terms.scope === 'exe') return anchor.exe?.sha256 !== undefined && anchor.exe.sha256 === (await program());
+    // The holder itself, and it was found unchanged for this very ask.
+    if (isSameIdentity(identity, anchor)) return anchor.pidfd.isAlive();
     if (!observer.isDescendantOf(identity.pid, anchor)) return false;
     try {
       await observer.verifySame(anchor);
