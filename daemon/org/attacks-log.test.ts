@@ -218,6 +218,19 @@ describe('a relay that hides what is new', () => {
     await until(() => live.daemon.status().leases === 0, 'it ends');
   });
 
+  test('#10 #89 a lease’s end is read also while the log cannot be followed', async () => {
+    await using live = await start();
+    const { id } = await live.lease('prod/db');
+    live.liar.bend = { live: (event) => (event.ready ? [event] : []) };
+    await push(live, await live.world.draft('org.freeze', { reason: 'x' }, undefined, { frame: { ts: Date.now() + 400_000 } })); // somebody whose clock is ahead
+    await live.org.endLease(live.world.device('ada'), live.daemon.machine, id as LeaseId);
+    live.liar.cut();
+    await until(() => live.daemon.status().relay?.connected === false, 'away');
+    live.liar.mend();
+    await until(() => live.daemon.status().leases === 0, 'the lease ends');
+    expect(live.daemon.problems()).toContain('E_CLOCK');
+  });
+
   test('#68 the high tier: a single approver needs another member who has looked at the log lately', async () => {
     await using live = await start();
     await live.change((world) => world.approvers('prod/db', 1, ['ada'], { tier: 'high', maxStalenessMs: 3_600_000 }));

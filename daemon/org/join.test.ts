@@ -142,6 +142,9 @@ describe('join', () => {
   test('a revoked machine begins anew with a new token, with counters of its own', async () => {
     const daemon = await live.addDaemon('again');
     const before = daemon.machine;
+    const earlier = daemon.release('prod/db');
+    await live.approve(earlier);
+    expect(textOf(await earlier.end)).toBe('correct horse'); // it has counted
     await live.change((world) => world.append('machine.revoke', { machine: before, exposed: [] }));
     await until(() => daemon.status().state === 'halted', 'it knows');
     const { machine } = await joined(daemon, await live.org.token());

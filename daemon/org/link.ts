@@ -7,6 +7,7 @@ import { type Fetch, type RelayClient, RelayClientError, createRelayClient } fro
 import { ForkError } from '../../relay-client/judge.ts';
 import { type Live, type SocketLike, startLive } from '../../relay-client/live.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
+import { DaemonError } from '../errors.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
 
@@ -65,7 +66,8 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   });
   const stopping = new AbortController();
   const listeners = new Map<MailboxId, (body: Uint8Array) => void>();
-  const handled = new Set<number>();
+  const handled = new Set<string>();
+  // Ids of mail, for this connection only: a relay that was restored may count anew.
   let newest = 0;
   let polledTo = 0;
   let isLive = false;
@@ -95,9 +97,10 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   // Every mail once, however it came. Mail of a request that is over has no listener any more: it does nothing.
   async function deliver({ id, mailbox, body }: ReceivedMail): Promise<void> {
     newest = Math.max(newest, id);
-    if (handled.has(id)) return;
-    handled.add(id);
-    if (handled.size > handledMax) handled.delete(handled.values().next().value ?? 0);
+    const name = `${mailbox} ${id}`;
+    if (handled.has(name)) return;
+    handled.add(name);
+    if (handled.size > handledMax) handled.delete(handled.values().next().value ?? '');
     const listener = listeners.get(mailbox);
     if (listener) return listener(body);
     const kind = own().includes(mailbox) ? 'own' : attestations().includes(mailbox) ? 'attestation' : undefined;
@@ -164,6 +167,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
           isLive = connected;
           setConnected(connected, error);
           if (connected) void poll();
+          else newest = polledTo = 0;
         },
         sleep: deps.sleep,
         jitter: Math.random,
@@ -188,8 +192,9 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   };
 }
 
-/** The code of any error of ours; never a message. */
+/** The exact code of any error of ours; never a message. */
 export function codeOf(error: unknown): string {
+  if (error instanceof DaemonError) return error.detail;
   const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined;
   return typeof code === 'string' ? code : 'E_INTERNAL';
 }

@@ -54,6 +54,18 @@ test('a problem whose message could hold anything is logged by its code and plac
   expect(JSON.stringify(live.daemon.log)).toContain('no-log.test.ts'); // where it came from
 });
 
+const lockedKb = (): number => Number(/VmLck:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0);
+test.skipIf(libc() === undefined)('values are held only as long as a lease lasts: locked pages come and go with it', async () => {
+  await using live = await startLive({ secrets: { 'prod/db': secrets.value } });
+  const before = lockedKb();
+  expect(await live.get('prod/db')).toBe(secrets.value); // no lease: wiped and unlocked when it has left
+  expect(lockedKb()).toBe(before);
+  await live.lease('prod/db');
+  expect(lockedKb()).toBeGreaterThan(before);
+  await live.daemon.call('/v1/leases/end', { all: true });
+  expect(lockedKb()).toBe(before);
+});
+
 test('values are zeros once they are disposed of; the text that left cannot be wiped', () => {
   const bytes = new TextEncoder().encode(secrets.value);
   const items = [

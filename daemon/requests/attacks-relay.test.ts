@@ -108,19 +108,27 @@ describe('answers on their way back', () => {
   test('#3 one approval delivered many times, live and polled: it counts once', async () => {
     bendMail((mail) => [mail, mail, { ...mail, id: mail.id + 1_000_000 }, { ...mail, id: mail.id + 2_000_000 }]);
     const asked = live.daemon.release('any/db');
-    await live.approve(asked);
+    const seen = await live.seen(asked);
+    await live.org.decide(seen, 'shown');
+    await until(() => asked.events.some(({ event }) => event === 'shown'), 'it is shown');
+    await live.org.decide(seen, 'approve');
     expect(textOf(await asked.end)).toBe('shared');
+    expect(asked.events.filter(({ event }) => event === 'shown').length).toBeLessThanOrEqual(3); // one for each id, however often it came
     const chain = await live.org.receipts(live.daemon.machine);
     expect(new Set(chain.map(({ receipt }) => receipt.n)).size).toBe(chain.length);
   });
 
   test('an approval that is posted before the relay has taken the subscription to its mailbox: it comes with the subscription', async () => {
+    live.liar.cut(); // ids that it made up before do not matter on the next connection
+    await until(() => live.daemon.status().relay?.connected === false, 'away');
+    live.liar.mend();
+    await until(() => live.daemon.status().relay?.connected === true, 'back');
     const posted = Promise.withResolvers<void>();
-    live.liar.bend = { hello: (hello) => posted.promise.then(() => hello) };
+    live.liar.bend = { hello: (hello) => posted.promise.then(() => hello), readMail: (page) => ({ ...page, mails: [] }) }; // and nothing is polled
     const asked = live.daemon.release('prod/db');
     await live.approve(asked);
     posted.resolve();
-    expect(textOf(await asked.end)).toBe('correct horse'); // the next poll comes after 10 s, later than this test may take
+    expect(textOf(await asked.end)).toBe('correct horse');
   });
 
   test('#31 answers that the relay makes up: none counts, and a flood of them does not keep the honest one out', async () => {
@@ -133,7 +141,6 @@ describe('answers on their way back', () => {
     for (let id = 0; id < 400; id++) live.liar.tell({ mail: { id: 10_000_000 + id, mailbox: reply, body: garbage(5_488), postedAt: 0 } });
     await live.org.decide(seen, 'approve');
     await until(() => live.daemon.problems().length > 200, 'the flood is worked off');
-    expect(live.daemon.problems().length).toBeLessThan(400); // what does not fit the queue is dropped unread
     // The honest one may have been dropped with the flood: it is still in the mailbox, but was seen. The approver can repeat it.
     await live.org.decide(seen, 'approve');
     expect(textOf(await asked.end)).toBe('correct horse');
