@@ -101,7 +101,7 @@ const headers = { 'content-type': 'application/json' };
 /** Bun: 1 ms of CPU for the whole call, where node:http takes 20. */
 const sendWithFetch: Send = async (socketPath, method, path, body, signal) => {
   const init: RequestInit & { readonly unix: string; readonly timeout: false } = {
-    timeout: false, // of silence: people may take 15 minutes and an agent is silent for days, and Bun would give up after 5 minutes
+    timeout: false, // of silence, which Bun has and a variable of the environment can shorten: people may take 15 minutes, an agent is silent for days
     method,
     headers,
     signal,
