@@ -4,9 +4,9 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { words } from '../console/ui/words.ts';
+import { formsOf, tracesIn } from '../testing/traces.ts';
 import { launchBrowser } from './harness/browser.ts';
 import { newPerson } from './harness/person.ts';
-import { findNeedles, formsOf } from './story/needles.ts';
 import * as people from './story/person.ts';
 import { run, startService, stillvault } from './story/programs.ts';
 import { type Recorder, startRecorder } from './story/recorder.ts';
@@ -97,7 +97,7 @@ describe('after a story of enrolment, put, approval, lease and denial', () => {
     const places = { files, log: [new TextEncoder().encode(relayLog)], traffic: recorder.recorded() };
     expect(files.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(50_000);
     expect(places.traffic.reduce((sum, { length }) => sum + length, 0)).toBeGreaterThan(100_000);
-    expect(findNeedles(story, places)).toEqual([]);
+    expect(tracesOf(story, places)).toEqual([]);
   });
 
   test('nothing on the wire was compressed, where a search would miss it', () => {
@@ -107,16 +107,16 @@ describe('after a story of enrolment, put, approval, lease and denial', () => {
 
   test('the value is not in the daemon’s files either', () => {
     const files = readdirSync(join(dir, 'state')).map((name) => new Uint8Array(readFileSync(join(dir, 'state', name))));
-    expect(findNeedles({ value: story.value }, { state: files })).toEqual([]);
+    expect(tracesOf({ value: story.value }, { state: files })).toEqual([]);
   });
 
   test('the search would have found it: each form, in the middle of other bytes', () => {
     for (const [form, needle] of formsOf(story.value)) {
       const hidden = new Uint8Array(Buffer.concat([Buffer.from('before '), needle, Buffer.from(' after')]));
-      expect(findNeedles({ value: story.value }, { here: [hidden] })).toContain(`value as ${form} in here`);
+      expect(tracesOf({ value: story.value }, { here: [hidden] })).toContain(`value as ${form} in here`);
     }
     const state = readdirSync(join(dir, 'state')).map((name) => new Uint8Array(readFileSync(join(dir, 'state', name))));
-    expect(findNeedles({ machine: story.machine }, { state })).not.toEqual([]); // its own name is in its own files
+    expect(tracesOf({ machine: story.machine }, { state })).not.toEqual([]); // its own name is in its own files
   });
 });
 
@@ -126,4 +126,11 @@ function freePort(): number {
   const port = server.port ?? 0;
   void server.stop(true);
   return port;
+}
+
+/** `what as form in place` for every hit. */
+function tracesOf(texts: Readonly<Record<string, string>>, places: Readonly<Record<string, readonly Uint8Array[]>>): readonly string[] {
+  return Object.entries(places).flatMap(([place, pieces]) =>
+    pieces.flatMap((piece) => tracesIn(piece, texts).map(({ what, form }) => `${what} as ${form} in ${place}`)),
+  );
 }

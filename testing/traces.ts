@@ -27,8 +27,8 @@ export function formsOf(text: string | Uint8Array): ReadonlyMap<string, Uint8Arr
   if (typeof text === 'string') {
     forms.set('url', Buffer.from(encodeURIComponent(text)));
     forms.set('json', Buffer.from(JSON.stringify(text).slice(1, -1)));
-    forms.set('json-u', Buffer.from([...text].map((char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`).join('')));
-    forms.set('html', Buffer.from([...text].map((char) => `&#${char.codePointAt(0)};`).join('')));
+    forms.set('json-u', Buffer.from(Array.from(text, (char) => `\\u${(char.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`).join('')));
+    forms.set('html', Buffer.from(Array.from(text, (char) => `&#${char.codePointAt(0)};`).join('')));
   }
   return forms;
 }
