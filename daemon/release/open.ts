@@ -66,8 +66,16 @@ export async function openItems(
 
 // Only what was asked for stays; the other fields are wiped here.
 function pick(value: SecretValue, field: string | undefined, os: Libc | undefined): readonly OpenedValue[] {
-  const lock = (bytes: Uint8Array): LockedBuffer => lockBuffer(bytes, os);
+  const lock = (bytes: Uint8Array): LockedBuffer => lockBuffer(inPlace(bytes), os);
   if (value.kind === 'value') return [{ value: lock(value.value) }];
   for (const other of value.fields) if (field !== undefined && other.name !== field) wipe(other.value);
   return value.fields.filter(({ name }) => field === undefined || name === field).map(({ name, value: bytes }) => ({ field: name, value: lock(bytes) }));
+}
+
+// A small array lies in the engine's heap and moves when its buffer is first asked for: what stayed behind would be neither locked nor wiped.
+function inPlace(bytes: Uint8Array): Uint8Array {
+  const own = new Uint8Array(new ArrayBuffer(bytes.length));
+  own.set(bytes);
+  wipe(bytes);
+  return own;
 }
