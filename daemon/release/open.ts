@@ -13,16 +13,16 @@ import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
 import { type OpenedItem, type OpenedValue, disposeItems } from './values.ts';
 
-export interface SealedParts {
-  readonly body: Uint8Array;
-  readonly wrap: Uint8Array;
+/** What this machine can get ready before people decide: per item the sealed body, and B. Wiped when disposed. */
+export interface Prepared extends Disposable {
+  readonly parts: readonly { readonly body: Uint8Array; readonly b: Uint8Array }[];
 }
 
-/** Body and own wrap of every item; can run while people decide. Throws E_BLOB_MISSING, E_BODY_HASH. */
-export async function fetchParts(
+/** Nobody is asked for what could not be opened. Throws E_BLOB_MISSING, E_BODY_HASH, E_OPEN, RelayClientError. */
+export async function prepareItems(
   { machine, store, link }: { readonly machine: MachineIdentity; readonly store: DaemonStore; readonly link: Pick<OrgLink, 'client'> },
   items: readonly VerifiedItem[],
-): Promise<readonly SealedParts[]> {
+): Promise<Prepared> {
   const names = items.flatMap(({ secret }) => {
     const own = secret.wraps.find(({ recipient }) => recipient === machine.machine);
     check(own !== undefined, 'E_NOT_ENTITLED', 'no wrap for this machine');
@@ -31,8 +31,15 @@ export async function fetchParts(
   const blobs = await fetchBlobs(link, store, names).catch((cause: unknown) => {
     throw cause instanceof RelayClientError ? (missingPart(cause) ?? cause) : cause;
   });
-  return items.map((_, index) => ({ body: blobs[2 * index] ?? new Uint8Array(0), wrap: blobs[2 * index + 1] ?? new Uint8Array(0) }));
+  const parts: { readonly body: Uint8Array; readonly b: Uint8Array }[] = [];
+  for (const [index, { secret }] of items.entries()) {
+    const [body = empty, wrap = empty] = blobs.slice(2 * index, 2 * index + 2);
+    parts.push({ body, b: await openMachineHalf(machine.org, secret, machine.machine, machine.kem, wrap) });
+  }
+  return { parts, [Symbol.dispose]: () => wipe(...parts.map(({ b }) => b)) };
 }
+
+const empty = new Uint8Array(0);
 
 function missingPart(cause: RelayClientError): ProtocolError | undefined {
   if (cause.code === 'E_BLOB_MISSING') return new ProtocolError('E_BLOB_MISSING', 'the relay does not have something that the log names', { cause });
@@ -43,7 +50,7 @@ function missingPart(cause: RelayClientError): ProtocolError | undefined {
 export async function openItems(
   { machine, os }: { readonly machine: MachineIdentity; readonly os: Libc | undefined },
   items: readonly VerifiedItem[],
-  parts: readonly SealedParts[],
+  { parts }: Prepared,
   approvals: readonly VerifiedAnswer[],
 ): Promise<readonly OpenedItem[]> {
   const opened: OpenedItem[] = [];
@@ -52,8 +59,7 @@ export async function openItems(
       const part = parts[index];
       check(part !== undefined, 'E_BLOB_MISSING', 'the relay does not have something that the log names');
       const shares = approvals.map(({ shares: all }) => all[index]).filter((share) => share !== undefined);
-      const b = await openMachineHalf(machine.org, secret, machine.machine, machine.kem, part.wrap);
-      const value = await openSecret(machine.org, secret, shares, b, part.body).finally(() => wipe(b));
+      const value = await openSecret(machine.org, secret, shares, part.b, part.body);
       const about = { secret: secret.id, path: secret.path, version: secret.put.ver, putEh: secret.putEh, policyEh: policy.eh };
       opened.push({ ...about, values: pick(value, item.field, os), ...(item.field === undefined ? {} : { field: item.field }) });
     }

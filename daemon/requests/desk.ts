@@ -17,7 +17,7 @@ import type { Observer } from '../intake/observer.ts';
 import type { Leases } from '../leases/leases.ts';
 import type { Heads } from '../org/heads.ts';
 import type { OrgLink } from '../org/link.ts';
-import { fetchParts, openItems } from '../release/open.ts';
+import { openItems, prepareItems } from '../release/open.ts';
 import type { Receipts } from '../release/receipts.ts';
 import type { inSeries } from '../release/serial.ts';
 import { type OpenedItem, disposeItems, pathOf, releasedValues } from '../release/values.ts';
@@ -85,8 +85,9 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
   const lifeMs = lifeOf(wanted.timeoutS);
   const waiting = waitForPeople({ lifeMs, clockMs: deps.bootMs, signal: ask.signal });
   using _counted = deps.pending.add(waiting);
-  const parts = fetchParts(deps, resolved.items);
-  parts.catch(() => undefined); // looked at when people have decided
+  using prepared = await prepareItems(deps, resolved.items).catch((error: unknown) => {
+    throw explain(error);
+  });
   const request = {
     items: resolved.items.map(({ item }) => item),
     requestId: newId<RequestId>(deps.random),
@@ -106,7 +107,7 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
   try {
     ask.reply.event(waitingEvent(asked, sent));
     await waiting.until((sealed) => takeAnswer(deps, ask, asked, answers, waiting, sealed));
-    items = await openItems({ machine: deps.machine, os: deps.observer.os }, resolved.items, await parts, answers.approvals);
+    items = await openItems({ machine: deps.machine, os: deps.observer.os }, resolved.items, prepared, answers.approvals);
     await ask.observe(); // the requester is still who it was
     waiting.check(); // and nothing has changed while the values were opened
     const lease = leaseFrom(deps, answers, anchor.held);
