@@ -59,11 +59,11 @@ test.skipIf(libc() === undefined)('values are held only as long as a lease lasts
   await using live = await startLive({ secrets: { 'prod/db': secrets.value } });
   const before = lockedKb();
   expect(await live.get('prod/db')).toBe(secrets.value); // no lease: wiped and unlocked when it has left
-  expect(lockedKb()).toBe(before);
+  await until(() => lockedKb() <= before, 'what was locked for the release is free again');
   await live.lease('prod/db');
   expect(lockedKb()).toBeGreaterThan(before);
   await live.daemon.call('/v1/leases/end', { all: true });
-  expect(lockedKb()).toBe(before);
+  await until(() => lockedKb() <= before, 'what was locked for the lease is free again');
 });
 
 test('values are zeros once they are disposed of; the text that left cannot be wiped', () => {
