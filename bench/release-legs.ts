@@ -15,12 +15,15 @@ export interface ReleaseLegs {
   readonly split: Readonly<Record<'seal' | 'open' | 'verify' | 'durablePost', Spread>>;
 }
 
+const restMs = 200;
+
 export async function releaseLegs(world: BenchWorld, runs = 40): Promise<ReleaseLegs> {
   const { org } = world;
   const ada = org.world.device('ada');
   const first: number[] = [];
   const second: number[] = [];
   for (let i = 0; i < runs + 5; i++) {
+    await Bun.sleep(restMs); // the receipt of the one before is sent in this time, as it would be between two requests
     const waiting = org.nextRequest(ada);
     const from = performance.now();
     const done = ask(world.socketPath, { items: [{ path: 'prod/db-primary' }] });

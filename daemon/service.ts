@@ -17,6 +17,7 @@ import { inSeries } from './release/serial.ts';
 import type { DeskDeps } from './requests/desk.ts';
 import { haltedBy } from './requests/ends.ts';
 import { createPending } from './requests/pending.ts';
+import { createRequestKeys } from './requests/request-keys.ts';
 import type { MachineIdentity } from './vault/machine-key.ts';
 import type { DaemonStore } from './vault/store.ts';
 
@@ -39,6 +40,8 @@ export interface Service {
 }
 
 /** What failed is tried again after this. */
+/** After a request: it is out by then, and nobody else waits. */
+const spareKeyAfterMs = 100;
 const retryMs = 30_000;
 /** The longest that a stop waits for the relay. */
 const lastSendMs = 3_000;
@@ -52,7 +55,8 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const receipts = createReceipts({ ...deps, link });
   const leases = createLeases({ ...deps, receipts, state: link.log.requireState });
   const pending = createPending();
-  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, inOrder: inSeries(), bootId: deps.random(16) };
+  const requestKeys = createRequestKeys(deps.random, (act) => void setTimeout(act, spareKeyAfterMs));
+  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, inOrder: inSeries(), requestKeys, bootId: deps.random(16) };
 
   let upkeep: Promise<void> = Promise.resolve();
   const keepUp = (): void => {

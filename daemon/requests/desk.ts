@@ -28,6 +28,7 @@ import { explain, recordEnd } from './ends.ts';
 import { signedObserved } from './observed.ts';
 import type { Pending } from './pending.ts';
 import { type Resolved, lifeOf, requireActive, resolve, resolveItems, verifyRequester } from './resolve.ts';
+import type { RequestKeys } from './request-keys.ts';
 import { type SentRequest, sendRequest } from './send.ts';
 import { type Waiting, waitForPeople } from './waiting.ts';
 
@@ -46,6 +47,7 @@ export interface DeskDeps {
   /** Never goes back, runs on while the machine sleeps. */
   readonly bootMs: () => number;
   readonly random: Random;
+  readonly requestKeys: RequestKeys;
   readonly bootId: Uint8Array;
   readonly onProblem: (error: unknown) => void;
 }

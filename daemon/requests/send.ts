@@ -1,11 +1,11 @@
 // Builds, signs and sends one request, and listens for its answers (spec/09-release.md §request).
-import { toHex, wipe } from '../../protocol/bytes.ts';
+import { toHex } from '../../protocol/bytes.ts';
 import type { RequestId } from '../../protocol/hash.ts';
 import { sealLetter } from '../../protocol/notice.ts';
 import { mailboxOn } from '../../protocol/org-log/record.ts';
 import type { Device } from '../../protocol/org-log/state.ts';
 import { type LeaseTerms, type Observed, type Proposal, type Request, type RequestItem, type SignedRequest, signRequest } from '../../protocol/request.ts';
-import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
+import type { KemKey } from '../../protocol/seal.ts';
 import type { MailboxId } from '../../protocol/wire.ts';
 import type { DeskDeps } from './desk.ts';
 
@@ -29,9 +29,7 @@ export interface Wanted {
 /** Resolves when the relay has the request for every target. `onAnswer` gets each sealed answer. Throws E_LIMIT, RelayClientError. */
 export async function sendRequest(deps: DeskDeps, wanted: Wanted, onAnswer: (sealed: Uint8Array) => void): Promise<SentRequest> {
   const { link, random } = deps;
-  const seed = random(32);
-  const epk = await kemKeyFrom(seed);
-  wipe(seed);
+  const epk = await deps.requestKeys();
   const reply = toHex(random(32)) as MailboxId; // a fresh mailbox, known to the targets only
   const listening = link.listen(reply, onAnswer);
   try {
