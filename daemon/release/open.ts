@@ -13,16 +13,14 @@ import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
 import { type OpenedItem, type OpenedValue, disposeItems } from './values.ts';
 
-/** What this machine can get ready before people decide: per item the sealed body, and B. Wiped when disposed. */
-export interface Prepared extends Disposable {
-  readonly parts: readonly { readonly body: Uint8Array; readonly b: Uint8Array }[];
-}
+/** Per item the sealed body and this machine's wrap, with the hashes that the log names. */
+export type Parts = readonly { readonly body: Uint8Array; readonly wrap: Uint8Array }[];
 
-/** Nobody is asked for what could not be opened. Throws E_BLOB_MISSING, E_BODY_HASH, E_OPEN, RelayClientError. */
-export async function prepareItems(
+/** Nobody is asked for what is not there. Throws E_BLOB_MISSING, E_BODY_HASH, RelayClientError. */
+export async function fetchParts(
   { machine, store, link }: { readonly machine: MachineIdentity; readonly store: DaemonStore; readonly link: Pick<OrgLink, 'client'> },
   items: readonly VerifiedItem[],
-): Promise<Prepared> {
+): Promise<Parts> {
   const names = items.flatMap(({ secret }) => {
     const own = secret.wraps.find(({ recipient }) => recipient === machine.machine);
     check(own !== undefined, 'E_NOT_ENTITLED', 'no wrap for this machine');
@@ -31,12 +29,28 @@ export async function prepareItems(
   const blobs = await fetchBlobs(link, store, names).catch((cause: unknown) => {
     throw cause instanceof RelayClientError ? (missingPart(cause) ?? cause) : cause;
   });
+  return items.map((_, index) => ({ body: blobs[2 * index] ?? empty, wrap: blobs[2 * index + 1] ?? empty }));
+}
+
+/** What this machine can get ready while people look: per item the sealed body, and B. Wiped when disposed. */
+export interface Prepared extends Disposable {
+  readonly parts: readonly { readonly body: Uint8Array; readonly b: Uint8Array }[];
+}
+
+/** Throws E_WRAP_MIX, E_OPEN. */
+export async function openHalves(machine: MachineIdentity, items: readonly VerifiedItem[], fetched: Parts): Promise<Prepared> {
   const parts: { readonly body: Uint8Array; readonly b: Uint8Array }[] = [];
-  for (const [index, { secret }] of items.entries()) {
-    const [body = empty, wrap = empty] = blobs.slice(2 * index, 2 * index + 2);
-    parts.push({ body, b: await openMachineHalf(machine.org, secret, machine.machine, machine.kem, wrap) });
+  const wiped = (): void => wipe(...parts.map(({ b }) => b));
+  try {
+    for (const [index, { secret }] of items.entries()) {
+      const { body, wrap } = fetched[index] ?? { body: empty, wrap: empty };
+      parts.push({ body, b: await openMachineHalf(machine.org, secret, machine.machine, machine.kem, wrap) });
+    }
+  } catch (error) {
+    wiped();
+    throw error;
   }
-  return { parts, [Symbol.dispose]: () => wipe(...parts.map(({ b }) => b)) };
+  return { parts, [Symbol.dispose]: wiped };
 }
 
 const empty = new Uint8Array(0);

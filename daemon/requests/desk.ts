@@ -17,7 +17,7 @@ import type { Observer } from '../intake/observer.ts';
 import type { Leases } from '../leases/leases.ts';
 import type { Heads } from '../org/heads.ts';
 import type { OrgLink } from '../org/link.ts';
-import { openItems, prepareItems } from '../release/open.ts';
+import { fetchParts, openHalves, openItems } from '../release/open.ts';
 import type { Receipts } from '../release/receipts.ts';
 import type { inSeries } from '../release/serial.ts';
 import { type OpenedItem, disposeItems, pathOf, releasedValues } from '../release/values.ts';
@@ -87,7 +87,7 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
   const lifeMs = lifeOf(wanted.timeoutS);
   const waiting = waitForPeople({ lifeMs, clockMs: deps.bootMs, signal: ask.signal });
   using _counted = deps.pending.add(waiting);
-  using prepared = await prepareItems(deps, resolved.items).catch((error: unknown) => {
+  const parts = await fetchParts(deps, resolved.items).catch((error: unknown) => {
     throw explain(error);
   });
   const request = {
@@ -108,6 +108,7 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
   let items: readonly OpenedItem[] = [];
   try {
     ask.reply.event(waitingEvent(asked, sent));
+    using prepared = await openHalves(deps.machine, resolved.items, parts); // now: people look at the card, nobody waits for this
     await waiting.until((sealed) => takeAnswer(deps, ask, asked, answers, waiting, sealed));
     items = await openItems({ machine: deps.machine, os: deps.observer.os }, resolved.items, prepared, answers.approvals);
     await ask.observe(); // the requester is still who it was
