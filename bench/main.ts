@@ -12,7 +12,7 @@ import { leasedRead } from './leased-read.ts';
 import { machineNoise } from './measure.ts';
 import { releaseLegs } from './release-legs.ts';
 import { idleConnections, wholeLoops } from './relay-load.ts';
-import { createBenchWorld } from './world.ts';
+import { createBenchWorld, createWorldApart } from './world.ts';
 
 const { values } = parseArgs({ options: { json: { type: 'boolean' }, only: { type: 'string' } } });
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
@@ -35,7 +35,7 @@ await measure('read', 'leased read over a kept connection against a bare echo (Â
   return await leasedRead(world); // before the world ends
 });
 await measure('release', 'release without the human, each leg (ms)', async () => {
-  await using world = await createBenchWorld();
+  await using world = await createWorldApart();
   return await releaseLegs(world);
 });
 await measure('relay', 'relay: 5,000 idle connections, then whole loops with full sync', async () => ({

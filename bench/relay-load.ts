@@ -13,12 +13,12 @@ import { type Spread, spreadOf } from './measure.ts';
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
 const hexId = <T extends string>(): T => toHex(random(32)) as T; // ids of the benchmark
 
-interface RelayProcess extends AsyncDisposable {
+export interface RelayProcess extends AsyncDisposable {
   readonly url: string;
   readonly rssBytes: () => number;
 }
 
-async function startRelayProcess(): Promise<RelayProcess> {
+export async function startRelayProcess(): Promise<RelayProcess> {
   const dir = mkdtempSync(join(tmpdir(), 'svr-'));
   const child = Bun.spawn([process.execPath, join(import.meta.dir, 'relay-process.ts'), dir], { stdout: 'pipe', stderr: 'inherit' });
   const reader = child.stdout.getReader();

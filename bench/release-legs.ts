@@ -17,7 +17,7 @@ export interface ReleaseLegs {
 
 const restMs = 200;
 
-export async function releaseLegs(world: BenchWorld, runs = 40): Promise<ReleaseLegs> {
+export async function releaseLegs(world: Pick<BenchWorld, 'org' | 'socketPath'>, runs = 14): Promise<ReleaseLegs> {
   const { org } = world;
   const ada = org.world.device('ada');
   const first: number[] = [];
@@ -41,7 +41,7 @@ export async function releaseLegs(world: BenchWorld, runs = 40): Promise<Release
   return { requestToCard: spreadOf(first), approvalToValue: spreadOf(second), split: await split(world) };
 }
 
-async function split({ org }: BenchWorld): Promise<ReleaseLegs['split']> {
+async function split({ org }: Pick<BenchWorld, 'org'>): Promise<ReleaseLegs['split']> {
   const key = await kemKeyFrom(org.world.random(32));
   const id = org.world.state.org as OrgId;
   const plain = new Uint8Array(4_096);

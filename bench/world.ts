@@ -6,7 +6,9 @@ import type { OwnProgram } from '../daemon/intake/ancestry.ts';
 import { type RunningDaemon, startDaemon } from '../daemon/start.ts';
 import { type RunningRelay, startRelay } from '../relay/main.ts';
 import { type LiveOrg, createLiveOrg } from '../testing/live-org.ts';
+import { run, startService } from '../e2e/story/programs.ts';
 import { World } from '../testing/world.ts';
+import { startRelayProcess } from './relay-load.ts';
 
 export interface BenchWorld extends AsyncDisposable {
   readonly dir: string;
@@ -87,4 +89,37 @@ export async function ask(socketPath: string, body: object): Promise<unknown> {
   const response = await fetch('http://local/v1/release', { unix: socketPath, method: 'POST', body: JSON.stringify(body) });
   const lines = (await response.text()).trim().split('\n');
   return JSON.parse(lines.at(-1) ?? 'null');
+}
+
+/** Relay and daemon in processes of their own, as they run: only the device is here. The daemon's limit of asks stands. */
+export async function createWorldApart(): Promise<Pick<BenchWorld, 'org' | 'socketPath'> & AsyncDisposable> {
+  const dir = mkdtempSync(join(tmpdir(), 'svb-'));
+  const socketPath = join(dir, 'run', 'd.sock');
+  const relay = await startRelayProcess();
+  const world = new World('apart');
+  world.clock.set(Date.now());
+  await world.genesis({ policies: [{ pattern: '**' }] });
+  const org = await createLiveOrg(world, relay.url);
+  await org.sync();
+  const daemon = await startService(['daemon', '--state', join(dir, 'state'), '--socket', socketPath]);
+  const joined = await run(['join', '--no-wait', '--name', 'bench'], { socketPath, stdin: await org.token() });
+  if (joined.code !== 0) throw new Error(joined.err);
+  await org.admit();
+  await world.put('prod/db-primary', 'correct horse battery staple');
+  await org.sync();
+  const status = async (): Promise<{ readonly log?: { readonly seq: number } }> =>
+    (await (await fetch('http://local/v1/status', { unix: socketPath })).json()) as { readonly log?: { readonly seq: number } }; // what the local API answers
+  for (let i = 0; (await status()).log?.seq !== world.state.head.seq; i++) {
+    if (i > 1_000) throw new Error('the daemon did not follow');
+    await Bun.sleep(10);
+  }
+  return {
+    org,
+    socketPath,
+    [Symbol.asyncDispose]: async () => {
+      await daemon[Symbol.asyncDispose]();
+      await relay[Symbol.asyncDispose]();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
 }
