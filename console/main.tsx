@@ -1,4 +1,4 @@
-// Starts the console: first something to see, then the device with its cryptography, then the screens over it (spec/11-console.md).
+// Starts the console: first something to see, then the device with its cryptography, then the screens over it (ARCHITECTURE.md).
 import './style.css';
 import { registerWorker } from './platform/register-worker.ts';
 import { loadLatePages } from './shell/late.tsx';

@@ -7,7 +7,7 @@ import { words } from '../console/ui/words.ts';
 import { type LaunchedBrowser, launchBrowser } from './harness/browser.ts';
 import { type Person, newPerson } from './harness/person.ts';
 import * as people from './story/person.ts';
-import { type Finished, type Service, run, startService } from './story/programs.ts';
+import { type Finished, type Service, freePort, run, startService } from './story/programs.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'sv-apart-'));
 const socketPath = join(dir, 'run', 'd.sock');
@@ -17,14 +17,6 @@ let daemon: Service;
 let browser: LaunchedBrowser;
 let ada: Person;
 const relayUrl = (): string => relay.said['relay'] ?? '';
-
-/** A port that was free a moment ago: a console's address must be known before it starts, and stay. */
-const freePort = (): number => {
-  const server = Bun.serve({ port: 0, fetch: () => new Response() });
-  const port = server.port ?? 0;
-  void server.stop(true);
-  return port;
-};
 
 beforeAll(async () => {
   relay = await startService(['relay', 'serve', '--data', join(dir, 'relay'), '--port', '0', '--console', 'off']);

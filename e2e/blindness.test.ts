@@ -8,7 +8,7 @@ import { formsOf, tracesIn } from '../testing/traces.ts';
 import { launchBrowser } from './harness/browser.ts';
 import { newPerson } from './harness/person.ts';
 import * as people from './story/person.ts';
-import { run, startService, stillvault } from './story/programs.ts';
+import { freePort, run, startService, stillvault } from './story/programs.ts';
 import { type Recorder, startRecorder } from './story/recorder.ts';
 
 const story = {
@@ -119,14 +119,6 @@ describe('after a story of enrolment, put, approval, lease and denial', () => {
     expect(tracesOf({ machine: story.machine }, { state })).not.toEqual([]); // its own name is in its own files
   });
 });
-
-/** A port that was free a moment ago: a console's address must be known before it starts, and stay. */
-function freePort(): number {
-  const server = Bun.serve({ port: 0, fetch: () => new Response() });
-  const port = server.port ?? 0;
-  void server.stop(true);
-  return port;
-}
 
 /** `what as form in place` for every hit. */
 function tracesOf(texts: Readonly<Record<string, string>>, places: Readonly<Record<string, readonly Uint8Array[]>>): readonly string[] {

@@ -1,4 +1,4 @@
-// What this device has verified about the past, kept in its storage: rows from receipts and alerts (spec/11-console.md §history).
+// What this device has verified about the past, kept in its storage: rows from receipts and alerts (spec/09-release.md §receipts).
 import { type Codec, array, count, decode, encode, flag, oneOf, record, text, time } from '../../protocol/codec.ts';
 import { type Hash, type MachineId, type RequestId, type SecretId, hashCodec, machineIdCodec, requestIdCodec, secretIdCodec } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';

@@ -1,4 +1,4 @@
-// Who this browser is, as it lies in its storage (spec/11-console.md §storage).
+// Who this browser is, as it lies in its storage (spec/02-keys.md).
 import { type Codec, array, bytes, bytesUpTo, count, decode, encode, oneOf, record, text } from '../../protocol/codec.ts';
 import { type DeviceId, type MemberId, type OrgId, deviceIdCodec, memberIdCodec, orgIdCodec } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';

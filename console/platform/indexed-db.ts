@@ -1,4 +1,4 @@
-// The browser's database behind Backend: two object stores, transactions that hold or do not happen (spec/11-console.md §storage).
+// The browser's database behind Backend: two object stores, transactions that hold or do not happen (spec/02-keys.md).
 import { ConsoleError } from './console-error.ts';
 import type { Backend } from './storage.ts';
 

@@ -1,5 +1,5 @@
 // Keeps the console's own files, so that it opens without the network: hashed files from the cache, the page from the network first.
-// It never touches what goes to the relay or the daemon, and holds nothing secret (spec/11-console.md).
+// It never touches what goes to the relay or the daemon, and holds nothing secret (SECURITY.md).
 
 /** Files of this build with their hashes, put here by console/build.ts. */
 declare const CONSOLE_FILES: Readonly<Record<string, string>>;

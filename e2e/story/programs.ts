@@ -111,3 +111,11 @@ export async function runProgram(command: readonly string[], { stdin, socketPath
   const [out, err, code] = await Promise.all([read(child.stdout), read(child.stderr), child.exited]);
   return { code, out, err, ms: performance.now() - from };
 }
+
+/** A port that was free a moment ago: some addresses must be known before their server starts, and stay. */
+export function freePort(): number {
+  const server = Bun.serve({ port: 0, fetch: () => new Response() });
+  const port = server.port ?? 0;
+  void server.stop(true);
+  return port;
+}
