@@ -77,13 +77,13 @@ async function tapToReleased({ page }: Awaited<ReturnType<typeof newPerson>>): P
         const at = performance.now();
         const timer = setTimeout(() => reject(new Error('not released')), 20_000);
         new MutationObserver((_, observer) => {
-          if (!(bar?.textContent ?? '').includes(released)) return;
+          if (bar?.querySelector('.outcome-title')?.textContent !== released) return; // not the steps before, nor "approved"
           observer.disconnect();
           clearTimeout(timer);
           resolve(performance.now() - at);
         }).observe(document.body, { subtree: true, childList: true, characterData: true });
         button.click();
       }),
-    [words.review.approve, words.review.toInbox] as const,
+    [words.review.approve, words.review.released] as const,
   );
 }
