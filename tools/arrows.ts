@@ -41,7 +41,7 @@ export const rooms: readonly Room[] = [
     path: 'daemon/cli',
     imports: ['sdk', 'protocol/local-api'],
     lazily: ['daemon', 'daemon/helpers', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'protocol'],
-    packages: [...runtime, 'zod', 'uqr'],
+    packages: [...runtime, 'zod', 'uqr', 'csv-parse', 'fflate'],
     about: 'one file per command, each a client of the daemon; whole servers load when their verb runs',
   },
   {
