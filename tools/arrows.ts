@@ -31,6 +31,12 @@ export const rooms: readonly Room[] = [
   { path: 'sdk', imports: ['protocol/local-api'], packages: ['node:*'], about: 'TypeScript client of the local daemon' },
   { path: 'mcp', imports: ['sdk', 'protocol/local-api'], packages: ['node:*', 'zod', '@modelcontextprotocol/server'], about: 'the same door for agents' },
   {
+    path: 'proxy',
+    imports: ['sdk', 'protocol/local-api'],
+    packages: ['node:*', '@peculiar/x509', 'reflect-metadata', 'aws4fetch'],
+    about: 'an HTTP proxy on loopback that puts values in on their way out, and takes them out of answers',
+  },
+  {
     path: 'daemon',
     imports: ['protocol', 'relay-client'],
     lazily: ['daemon/cli'],
@@ -40,7 +46,7 @@ export const rooms: readonly Room[] = [
   {
     path: 'daemon/cli',
     imports: ['sdk', 'protocol/local-api'],
-    lazily: ['daemon', 'daemon/helpers', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'protocol'],
+    lazily: ['daemon', 'daemon/helpers', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'proxy', 'protocol'],
     packages: [...runtime, 'zod', 'uqr', 'csv-parse', 'fflate'],
     about: 'one file per command, each a client of the daemon; whole servers load when their verb runs',
   },
