@@ -30,6 +30,7 @@ export const protocolCodes = [
   'E_CLOCK',
   'E_ROLE',
   'E_THRESHOLD',
+  'E_DRAFT',
   'E_MIN_ADMINS',
   'E_QUORUM',
   'E_ID_REUSED',

@@ -76,7 +76,9 @@ export type Use =
   | 'mailbox'
   | 'join'
   | 'state'
-  | 'session';
+  | 'session'
+  | 'gesture'
+  | 'intent';
 
 /** `"stillvault/1/<use>" 0x00` */
 export function label(use: Use): Uint8Array {

@@ -22,6 +22,14 @@ export const limits = {
   devices: 512,
   machines: 512,
   admins: 32,
+  /** Levels of the tree of one gesture: 4,096 entries, the rewraps of an org's 10,000 secrets many times over. */
+  gestureDepth: 12,
+  /** Entries that one draft proposes: a policy file. */
+  draftItems: 64,
+  /** A draft as a letter: fits one mail. */
+  draftBytes: 32_768,
+  /** How long an endorsement counts: a week of holidays. */
+  draftLifeMs: 604_800_000,
   quorumN: 16,
   itemsPerRequest: 16,
   ancestors: 6,

@@ -10,13 +10,13 @@ import { headCodec } from './request.ts';
 import { type KemKey, pad, sealTo, unpad } from './seal.ts';
 import { parseEnvelope, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
 
-/** To a device: `request`, `receipt`. To a machine: `notice`. What is inside is signed and verified on its own. */
+/** To a device: `request`, `receipt`, `draft`. To a machine: `notice`. What is inside is signed and verified on its own. */
 export interface Letter {
-  readonly kind: 'request' | 'receipt' | 'notice';
+  readonly kind: 'request' | 'receipt' | 'notice' | 'draft';
   readonly bytes: Uint8Array;
 }
 const letterCodec: Codec<Letter> = record<Letter>({
-  kind: [1, oneOf<Letter['kind']>(['request', 'receipt', 'notice'])],
+  kind: [1, oneOf<Letter['kind']>(['request', 'receipt', 'notice', 'draft'])],
   bytes: [2, bytesUpTo(limits.mailBytes)],
 });
 

@@ -2,11 +2,12 @@
 import { concat, encodeUtf8 } from './bytes.ts';
 import { type Codec, array, bytesUpTo, decode, encode, record, text } from './codec.ts';
 import { ProtocolError, check } from './errors.ts';
+import { type TreeStep, treePathCodec } from './gesture.ts';
 import { type Hash, type KeyId, hash, keyIdCodec } from './hash.ts';
 import { type Signer, signatureCodec, verifySignature } from './keys.ts';
 import { limits } from './limits.ts';
 
-export type PayloadType = 'entry' | 'request' | 'approval' | 'receipt' | 'attestation' | 'proposal' | 'notice';
+export type PayloadType = 'entry' | 'request' | 'approval' | 'receipt' | 'attestation' | 'proposal' | 'notice' | 'intent' | 'draft';
 
 /** A passkey's answer: user verification over `challenge`. */
 export interface Assertion {
@@ -26,21 +27,27 @@ export interface EnvelopeSignature {
   readonly signature: Uint8Array;
   /** With every human signature on a log entry. */
   readonly assertion?: Assertion;
+  /** Where one gesture stood for several entries: the way from this one to the challenge. */
+  readonly path?: readonly TreeStep[];
 }
 export interface Envelope {
   readonly payloadType: string;
   readonly payload: Uint8Array;
   readonly signatures: readonly EnvelopeSignature[];
+  /** Of an entry: signatures of those who agreed to its draft before (spec/05-org-log.md §drafts). */
+  readonly endorsements?: readonly EnvelopeSignature[];
 }
-const signatureItem: Codec<EnvelopeSignature> = record<EnvelopeSignature>({
+export const envelopeSignatureCodec: Codec<EnvelopeSignature> = record<EnvelopeSignature>({
   keyId: [1, keyIdCodec],
   signature: [2, signatureCodec],
   assertion: [3, assertionCodec, 'optional'],
+  path: [4, treePathCodec, 'optional'],
 });
 const envelopeCodec: Codec<Envelope> = record<Envelope>({
   payloadType: [1, text(96, 1)],
   payload: [2, bytesUpTo(limits.entryBytes, 1)],
-  signatures: [3, array(signatureItem, 2 * limits.admins, 1)],
+  signatures: [3, array(envelopeSignatureCodec, 2 * limits.admins, 1)],
+  endorsements: [4, array(envelopeSignatureCodec, limits.admins, 1), 'optional'],
 });
 
 export function payloadTypeOf(type: PayloadType): string {
@@ -54,7 +61,7 @@ export function preAuthEncode(payloadType: string, payload: Uint8Array): Uint8Ar
 }
 
 /** Hash of the signed bytes; signatures are never hashed (they are malleable). */
-export function payloadHash(use: 'entry' | 'req' | 'apr' | 'receipt' | 'head', type: PayloadType, payload: Uint8Array): Hash {
+export function payloadHash(use: 'entry' | 'req' | 'apr' | 'receipt' | 'head' | 'intent', type: PayloadType, payload: Uint8Array): Hash {
   return hash(use, [preAuthEncode(payloadTypeOf(type), payload)]);
 }
 
@@ -62,19 +69,28 @@ export function encodeEnvelope(envelope: Envelope): Uint8Array {
   return encode(envelopeCodec, envelope);
 }
 
+export interface Signing {
+  readonly signer: Signer;
+  readonly assertion?: Assertion;
+  readonly path?: readonly TreeStep[];
+}
+
 /** Signs `payload` with each signer in order. */
 export async function signEnvelope(
   type: PayloadType,
   payload: Uint8Array,
-  signers: readonly { readonly signer: Signer; readonly assertion?: Assertion }[],
+  signers: readonly Signing[],
+  endorsements: readonly EnvelopeSignature[] = [],
 ): Promise<Uint8Array> {
-  const payloadType = payloadTypeOf(type);
-  const message = preAuthEncode(payloadType, payload);
   const signatures: EnvelopeSignature[] = [];
-  for (const { signer, assertion } of signers) {
-    signatures.push({ keyId: signer.keyId, signature: await signer.sign(message), ...(assertion ? { assertion } : {}) });
-  }
-  return encodeEnvelope({ payloadType, payload, signatures });
+  for (const signing of signers) signatures.push(await signPayload(type, payload, signing));
+  return encodeEnvelope({ payloadType: payloadTypeOf(type), payload, signatures, ...(endorsements.length > 0 ? { endorsements } : {}) });
+}
+
+/** One signature for an envelope. */
+export async function signPayload(type: PayloadType, payload: Uint8Array, { signer, assertion, path }: Signing): Promise<EnvelopeSignature> {
+  const signature = await signer.sign(preAuthEncode(payloadTypeOf(type), payload));
+  return { keyId: signer.keyId, signature, ...(assertion ? { assertion } : {}), ...(path && path.length > 0 ? { path } : {}) };
 }
 
 /** Reads the frame only: nothing in it is trusted yet. */
@@ -87,6 +103,12 @@ export function parseEnvelope(type: PayloadType, bytes: Uint8Array, maxBytes: nu
     throw cause;
   }
   check(envelope.payloadType === payloadTypeOf(type), 'E_ENVELOPE', 'another type of message');
+  const entries = type === 'entry';
+  check(
+    entries || (!envelope.endorsements && envelope.signatures.every(({ path }) => path === undefined)),
+    'E_ENVELOPE',
+    'only entries are endorsed or signed in a batch',
+  );
   return envelope;
 }
 

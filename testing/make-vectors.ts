@@ -2,6 +2,7 @@
 // other bytes with the same results; ids, keys and times come from the seed. Every vector is run before it is written.
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { draftVectors } from './vectors/drafts.ts';
 import { messageVectors } from './vectors/messages.ts';
 import { logVectors } from './vectors/logs.ts';
 import { primitiveVectors } from './vectors/primitives.ts';
@@ -13,7 +14,13 @@ const folder = join(import.meta.dir, '../spec/vectors');
 
 async function main(): Promise<void> {
   const vectors: Record<string, Vector> = {};
-  for (const [name, vector] of [...(await primitiveVectors()), ...(await logVectors()), ...(await releaseVectors()), ...(await messageVectors())]) {
+  for (const [name, vector] of [
+    ...(await primitiveVectors()),
+    ...(await logVectors()),
+    ...(await draftVectors()),
+    ...(await releaseVectors()),
+    ...(await messageVectors()),
+  ]) {
     if (name in vectors) throw new Error(`two vectors are named ${name}`);
     vectors[name] = vector;
   }

@@ -8,6 +8,7 @@ import { verifyName } from '../text.ts';
 import type { Bodies, DeviceAdd, EntryType, Policy, RecoveryKeys } from './bodies.ts';
 import type { Entry, SignerRef } from './entry.ts';
 import { type Context, adminThreshold, memberOf, requireAdmins } from './authority.ts';
+import { authorityAfter, verifyDraft } from './draft.ts';
 import { applySecretPut, applySecretRewrap, applySecretRetire, recoveryRecipient } from './apply-secret.ts';
 import { type Device, type KeyUse, type OrgState, emptyMaps, isActiveMember, liveAdmins } from './state.ts';
 import { stateHash } from './state-hash.ts';
@@ -21,13 +22,15 @@ export async function advance(state: OrgState | undefined, bytes: Uint8Array, no
 /** Pure. Throws a coded ProtocolError and leaves nothing behind. */
 export function applyEntry(state: OrgState | undefined, { entry, eh }: VerifiedEntry): OrgState {
   const next = state === undefined ? applyGenesis(entry, eh) : applyBody(state, entry, eh);
-  const after = { ...next, head: { seq: entry.seq, eh }, ts: Math.max(entry.ts, state?.ts ?? 0) };
+  const after = { ...next, ...authorityAfter(state, entry, eh), head: { seq: entry.seq, eh }, ts: Math.max(entry.ts, state?.ts ?? 0) };
   verifyInvariants(state, after);
   return after;
 }
 
 function applyBody(state: OrgState, entry: Entry, eh: Hash): OrgState {
-  const context: Context = { signers: entry.signers, ts: entry.ts, eh };
+  verifyDraft(state, entry);
+  // Whoever endorsed the draft stands behind the entry like those who signed it.
+  const context: Context = { signers: [...entry.signers, ...(entry.draft?.endorsers ?? [])], ts: entry.ts, eh };
   check(
     !state.frozen ||
       entry.type.startsWith('org.') ||
@@ -194,6 +197,7 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
     name: body.name,
     head: { seq: 0, eh },
     ts: entry.ts,
+    authority: eh,
     tAdmin: body.tAdmin,
     origins: body.origins,
     rpIds: body.rpIds,

@@ -18,13 +18,25 @@ export interface SignerRef {
   /** 16 bytes as hex; zeros for the recovery kit. */ readonly id: string;
 }
 
+/** The draft that an entry carries out, and who endorsed it (spec/05-org-log.md §drafts). */
+export interface DraftRef {
+  readonly authority: Hash;
+  readonly items: readonly Hash[];
+  readonly index: number;
+  readonly expiresAt: number;
+  readonly endorsers: readonly SignerRef[];
+}
+
 interface EntryFrame {
   readonly org: OrgId;
   readonly seq: number;
   readonly prev: Hash;
   readonly ts: number;
   readonly signers: readonly SignerRef[];
+  readonly draft?: DraftRef;
 }
+/** A change that somebody proposes: an entry without its place. */
+export type Proposed = { readonly [T in EntryType]: { readonly type: T; readonly body: Bodies[T] } }[EntryType];
 type EntryOf<T extends EntryType> = EntryFrame & { readonly type: T; readonly body: Bodies[T] };
 /** Union over every entry type. */
 export type Entry = { readonly [T in EntryType]: EntryOf<T> }[EntryType];
@@ -36,6 +48,13 @@ interface RawEntry extends EntryFrame {
   readonly body: Item;
 }
 const signerCodec: Codec<SignerRef> = record<SignerRef>({ kind: [1, oneOf<SignerKind>(['device', 'machine', 'token', 'recovery'])], id: [2, hexId(16)] });
+const draftCodec: Codec<DraftRef> = record<DraftRef>({
+  authority: [1, hashCodec],
+  items: [2, array(hashCodec, limits.draftItems, 1)],
+  index: [3, int(0, limits.draftItems - 1)],
+  expiresAt: [4, time],
+  endorsers: [5, array(signerCodec, limits.admins, 1)],
+});
 const rawCodec: Codec<RawEntry> = record<RawEntry>({
   v: [1, count],
   suite: [2, count],
@@ -46,6 +65,7 @@ const rawCodec: Codec<RawEntry> = record<RawEntry>({
   ts: [7, time],
   signers: [8, array(signerCodec, 2 * limits.admins, 1)],
   body: [9, anyItem],
+  draft: [10, draftCodec, 'optional'],
 });
 
 export function encodeEntry(entry: Entry): Uint8Array {
@@ -60,6 +80,7 @@ export function encodeEntry(entry: Entry): Uint8Array {
     ts: entry.ts,
     signers: entry.signers,
     body: codec.toItem(entry.body),
+    ...(entry.draft ? { draft: entry.draft } : {}),
   });
 }
 
@@ -69,8 +90,8 @@ export function parseEntry(payload: Uint8Array): Entry {
   check(raw.v === protocolVersion && raw.suite === protocolSuite, 'E_SUITE', 'another version or suite');
   const type = entryTypes[raw.type - 1];
   if (type === undefined) throw new ProtocolError('E_TYPE_UNKNOWN', 'an entry type that this version does not know: update Stillvault');
-  const { org, seq, prev, ts, signers } = raw;
-  return { org, seq, prev, ts, signers, type, body: bodyCodecs[type].fromItem(raw.body) } as Entry; // body was decoded by the codec of `type`
+  const { org, seq, prev, ts, signers, draft } = raw;
+  return { org, seq, prev, ts, signers, type, body: bodyCodecs[type].fromItem(raw.body), ...(draft ? { draft } : {}) } as Entry; // body was decoded by the codec of `type`
 }
 
 /** The entry's identity: hash of its signed bytes. For genesis it is the org id. */

@@ -19,7 +19,7 @@ export function stateHash(state: OrgState): Hash {
   add(state.policies.values(), policyItem);
   add(state.secrets.values(), secretItem);
   for (const [keyId, { kind, id, use }] of state.keys.entries()) leaves.push(hash('state', ['key', keyId, kind, id, use]));
-  const { org, name, head, ts, tAdmin, origins, rpIds, recovery, frozen, mkEpoch, mkCommitment } = state;
+  const { org, name, head, ts, authority, drafted, tAdmin, origins, rpIds, recovery, frozen, mkEpoch, mkCommitment } = state;
   const top: readonly Item[] = [
     org,
     name,
@@ -33,6 +33,8 @@ export function stateHash(state: OrgState): Hash {
     frozen ? 1 : 0,
     mkEpoch,
     mkCommitment,
+    authority,
+    drafted ? [drafted.intent, drafted.next] : [],
   ];
   return hash('state', ['org', top, leaves.sort()]);
 }

@@ -64,6 +64,10 @@ export interface OrgState {
   readonly name: string;
   readonly head: Head;
   readonly ts: number;
+  /** Hash of the last entry that changed authority: what drafts stand on. */
+  readonly authority: Hash;
+  /** A draft of several entries of which the first are in. */
+  readonly drafted?: { readonly intent: Hash; readonly next: number } | undefined;
   readonly tAdmin: number;
   readonly origins: readonly string[];
   readonly rpIds: readonly string[];

@@ -5,9 +5,11 @@ import { type DeviceId, type Hash, type KeyId, type MachineId, type OrgId, type 
 import { keyIdOf, verifySignature, verifySigningKey } from '../keys.ts';
 import { limits } from '../limits.ts';
 import { verifyKemKey } from '../seal.ts';
-import { type Envelope, type EnvelopeSignature, parseEnvelope, preAuthEncode } from '../sign.ts';
+import { type Envelope, type EnvelopeSignature, parseEnvelope, payloadTypeOf, preAuthEncode } from '../sign.ts';
 import { type Passkey, verifyAssertion } from '../webauthn.ts';
+import { challengeFrom } from '../gesture.ts';
 import type { DeviceAdd } from './bodies.ts';
+import { type Intent, encodeIntent, intentHash } from './draft.ts';
 import { type Entry, type SignerRef, entryHash, parseEntry, zeroHash } from './entry.ts';
 import { type OrgState, activeDevice, activeMachine } from './state.ts';
 
@@ -26,30 +28,56 @@ interface Voice {
   readonly passkey?: Passkey;
 }
 
+/** Bytes that were signed, their hash (which a person's gesture is over), and the signatures. */
+interface Signed {
+  readonly message: Uint8Array;
+  readonly hash: Hash;
+  readonly signatures: readonly EnvelopeSignature[];
+}
+
 /** Throws a coded ProtocolError on the first thing that is not right. `state` is undefined for genesis only. */
 export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array, now: number): Promise<VerifiedEntry> {
   const envelope = parseEnvelope('entry', bytes, limits.entryBytes);
   const eh = entryHash(envelope.payload);
-  const known = state ? await verifyKnown(state, envelope, eh) : new Map<KeyId, Voice>();
+  const signed: Signed = { message: preAuthEncode(envelope.payloadType, envelope.payload), hash: eh, signatures: envelope.signatures };
+  const known = state ? await verifyKnown(state, signed) : new Map<KeyId, Voice>();
   check(state === undefined || known.size > 0, 'E_SIGNERS', 'no signer of this organisation');
   const entry = parseEntry(envelope.payload);
   check((entry.type === 'genesis') === (state === undefined), 'E_CHAIN', 'genesis is the first entry and only the first');
   if (state) verifyPlace(state, entry, eh);
   else check(entry.seq === 0 && entry.prev === zeroHash && orgIdOf(zeroHash) === entry.org, 'E_CHAIN', 'not a first entry');
   verifyTime(state, entry, now);
-  await verifyIntroduced(state, entry, envelope, eh, known);
-  verifySigners(entry, envelope, known);
+  const endorsed = endorsedIn(entry, envelope);
+  check(entry.signers.length === signed.signatures.length, 'E_SIGNERS', 'signatures missing or added');
+  const agreed = state && endorsed ? await verifyKnown(state, endorsed) : new Map<KeyId, Voice>();
+  await verifyIntroduced(state, entry, [{ signed, voices: known }, ...(endorsed ? [{ signed: endorsed, voices: agreed }] : [])]);
+  verifySigners(
+    [...entry.signers, ...(entry.draft?.endorsers ?? [])],
+    [...signed.signatures.map(({ keyId }) => known.get(keyId)), ...(endorsed?.signatures.map(({ keyId }) => agreed.get(keyId)) ?? [])],
+  );
   await verifyAdmittedKeys(entry);
   return { entry, eh } as VerifiedEntry; // the one place where it is minted
 }
 
+// What a draft's endorsers signed is made again from the entry; the entry names them, so that none can be added or taken away.
+function endorsedIn({ org, draft }: Entry, envelope: Envelope): Signed | undefined {
+  check((draft !== undefined) === (envelope.endorsements !== undefined), 'E_SIGNERS', 'endorsements without a draft, or a draft without');
+  if (!draft || !envelope.endorsements) return undefined;
+  const intent: Intent = { org, authority: draft.authority, items: draft.items, expiresAt: draft.expiresAt };
+  return signedIntent(intent, envelope.endorsements);
+}
+
+function signedIntent(intent: Intent, signatures: readonly EnvelopeSignature[]): Signed {
+  return { message: preAuthEncode(payloadTypeOf('intent'), encodeIntent(intent)), hash: intentHash(intent), signatures };
+}
+
 // Signatures by keys that the state knows, over the exact bytes, before anything in them is parsed.
-async function verifyKnown(state: OrgState, envelope: Envelope, eh: Hash): Promise<Map<KeyId, Voice>> {
+async function verifyKnown(state: OrgState, signed: Signed): Promise<Map<KeyId, Voice>> {
   const voices = new Map<KeyId, Voice>();
-  for (const signature of envelope.signatures) {
+  for (const signature of signed.signatures) {
     const voice = voiceOf(state, signature.keyId);
     if (!voice) continue;
-    await verifyVoice(voice, envelope, signature, eh, state.origins);
+    await verifyVoice(voice, signed, signature, state.origins);
     voices.set(signature.keyId, voice);
   }
   return voices;
@@ -75,14 +103,15 @@ function voiceOf(state: OrgState, keyId: KeyId): Voice | undefined {
   return { signer: holder, publicKey: token.tokenKey };
 }
 
-async function verifyVoice(voice: Voice, envelope: Envelope, signature: EnvelopeSignature, eh: Hash, origins: readonly string[]): Promise<void> {
-  await verifySignature(voice.publicKey, preAuthEncode(envelope.payloadType, envelope.payload), signature.signature);
+async function verifyVoice(voice: Voice, signed: Signed, signature: EnvelopeSignature, origins: readonly string[]): Promise<void> {
+  await verifySignature(voice.publicKey, signed.message, signature.signature);
   check(
     (signature.assertion !== undefined) === (voice.passkey !== undefined),
     'E_WEBAUTHN',
     'user verification is missing, or made by something that is no person',
   );
-  if (voice.passkey && signature.assertion) await verifyAssertion(signature.assertion, eh, voice.passkey, origins);
+  check(signature.path === undefined || voice.passkey !== undefined, 'E_WEBAUTHN', 'a gesture by something that is no person');
+  if (voice.passkey && signature.assertion) await verifyAssertion(signature.assertion, challengeFrom(signed.hash, signature.path), voice.passkey, origins);
 }
 
 function verifyPlace(state: OrgState, entry: Entry, eh: Hash): void {
@@ -98,21 +127,42 @@ function verifyTime(state: OrgState | undefined, entry: Entry, now: number): voi
   check(state === undefined || entry.ts >= state.ts - limits.clockSkewMs, 'E_CLOCK', 'older than the entry before it');
 }
 
+/** Who endorsed a draft by this signature: a device of the log, or the one that the draft brings. Throws like verifyEntry. */
+export async function verifyEndorsement(state: OrgState, intent: Intent, signature: EnvelopeSignature, introduced?: DeviceAdd): Promise<SignerRef> {
+  const voice = introduced && keyIdOf('ES256', introduced.sigKey) === signature.keyId ? voiceOfNew(introduced) : voiceOf(state, signature.keyId);
+  check(voice?.signer.kind === 'device', 'E_SIGNERS', 'endorsed by nobody of this organisation');
+  await verifyVoice(voice, signedIntent(intent, [signature]), signature, state.origins);
+  return voice.signer;
+}
+
 // Keys that the entry itself brings must prove that they are held: a first device, a new device, a new machine.
-async function verifyIntroduced(state: OrgState | undefined, entry: Entry, envelope: Envelope, eh: Hash, known: Map<KeyId, Voice>): Promise<void> {
+async function verifyIntroduced(
+  state: OrgState | undefined,
+  entry: Entry,
+  all: readonly { readonly signed: Signed; readonly voices: Map<KeyId, Voice> }[],
+): Promise<void> {
   const voices: Voice[] = [];
   const device = deviceIn(entry);
-  if (device) voices.push({ signer: { kind: 'device', id: device.device }, publicKey: device.sigKey, passkey: device.passkey });
+  if (device) voices.push(voiceOfNew(device));
   if (entry.type === 'machine.enrol') voices.push({ signer: { kind: 'machine', id: entry.body.machine }, publicKey: entry.body.sigKey });
   const allowed = entry.type === 'genesis' ? entry.body.origins : (state?.origins ?? []);
   for (const voice of voices) {
     const keyId = keyIdOf('ES256', voice.publicKey);
     check(state?.keys.has(keyId) !== true, 'E_KEY_REUSED', 'a key that the log has seen before');
-    const signature = envelope.signatures.find((candidate) => candidate.keyId === keyId);
-    check(signature !== undefined, 'E_SIGNERS', 'a new key must sign its own admission');
-    await verifyVoice(voice, envelope, signature, eh, allowed);
-    known.set(keyId, voice);
+    let signs = false;
+    for (const { signed, voices: known } of all) {
+      const signature = signed.signatures.find((candidate) => candidate.keyId === keyId);
+      if (!signature) continue;
+      await verifyVoice(voice, signed, signature, allowed);
+      known.set(keyId, voice);
+      signs = true;
+    }
+    check(signs, 'E_SIGNERS', 'a new key must sign its own admission');
   }
+}
+
+function voiceOfNew({ device, sigKey, passkey }: DeviceAdd): Voice {
+  return { signer: { kind: 'device', id: device }, publicKey: sigKey, passkey };
 }
 
 function deviceIn(entry: Entry): DeviceAdd | undefined {
@@ -121,12 +171,11 @@ function deviceIn(entry: Entry): DeviceAdd | undefined {
 }
 
 // The signers that the signed bytes list are exactly those that signed, in that order, each once.
-function verifySigners(entry: Entry, envelope: Envelope, voices: ReadonlyMap<KeyId, Voice>): void {
-  check(entry.signers.length === envelope.signatures.length, 'E_SIGNERS', 'signatures missing or added');
+function verifySigners(listing: readonly SignerRef[], voices: readonly (Voice | undefined)[]): void {
+  check(listing.length === voices.length, 'E_SIGNERS', 'signatures missing or added');
   const seen = new Set<string>();
-  for (const [index, listed] of entry.signers.entries()) {
-    const keyId = envelope.signatures[index]?.keyId;
-    const voice = keyId && voices.get(keyId);
+  for (const [index, listed] of listing.entries()) {
+    const voice = voices[index];
     check(voice !== undefined && voice.signer.kind === listed.kind && voice.signer.id === listed.id, 'E_SIGNERS', 'not the signer that the entry lists');
     check(!seen.has(listed.id), 'E_SIGNERS', 'one signer twice');
     seen.add(listed.id);
