@@ -1,7 +1,7 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
 import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
 import { DaemonError } from './errors.ts';
-import { joinAsk, leaseEnd, putAsk, releaseAsk, sshAgentAsk } from './intake/asks.ts';
+import { joinAsk, leaseEnd, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { put } from './requests/put.ts';
@@ -42,6 +42,10 @@ export function createHandler(deps: HandlerDeps): Handler {
     [`POST ${localPaths.release}`]: async (ask) => release(service().desk, ask, await ask.body(releaseAsk)),
     [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
     [`POST ${localPaths.sshAgent}`]: async (ask) => serveSshAgent(() => service().desk, ask, await ask.body(sshAgentAsk)),
+    [`POST ${localPaths.needs}`]: async (ask) => service().needs.file(ask, await ask.body(needAsk)),
+    [`GET ${localPaths.needs}`]: async (ask) => ask.reply.json(await service().needs.list()),
+    [`GET ${localPaths.needsAwait}`]: async (ask) => service().needs.follow(ask, ask.query.get('path') ?? ''),
+    [`POST ${localPaths.needsWithdraw}`]: async (ask) => ask.reply.json(await service().needs.withdraw((await ask.body(needWithdraw)).path)),
     [`GET ${localPaths.leases}`]: async (ask) => ask.reply.json(deps.service()?.leases.list() ?? []),
     [`POST ${localPaths.leasesEnd}`]: async (ask) => {
       const { id } = await ask.body(leaseEnd);

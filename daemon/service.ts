@@ -16,6 +16,7 @@ import { type Receipts, createReceipts } from './release/receipts.ts';
 import { inSeries } from './release/serial.ts';
 import type { DeskDeps } from './requests/desk.ts';
 import { haltedBy } from './requests/ends.ts';
+import { type Needs, createNeeds } from './requests/needs.ts';
 import { createPending } from './requests/pending.ts';
 import { createRequestKeys } from './requests/request-keys.ts';
 import type { MachineIdentity } from './vault/machine-key.ts';
@@ -34,6 +35,7 @@ export interface Service {
   readonly link: OrgLink;
   readonly leases: Leases;
   readonly desk: DeskDeps;
+  readonly needs: Needs;
   /** What keeps this machine from releasing anything, until a person has looked. */
   halted(): ProtocolError | undefined;
   stop(): Promise<void>;
@@ -57,6 +59,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const pending = createPending();
   const requestKeys = createRequestKeys(deps.random, (act) => void setTimeout(act, spareKeyAfterMs));
   const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, inOrder: inSeries(), requestKeys, bootId: deps.random(16) };
+  const needs = await createNeeds(desk);
 
   let upkeep: Promise<void> = Promise.resolve();
   const keepUp = (): void => {
@@ -76,28 +79,33 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   }, deps.tickMs);
   const retry = setInterval(() => {
     void receipts.send();
+    void needs.review();
     keepUp();
   }, retryMs);
 
   link.log.onChange((state) => {
     leases.review(state);
+    void needs.review();
     keepUp();
   });
   await link.start((kind, body) => takeMail({ machine, link, heads, leases, receipts, now }, kind, body));
   keepUp();
   void receipts.send();
+  void needs.review();
 
   return {
     machine,
     link,
     leases,
     desk,
+    needs,
     halted,
     stop: async () => {
       clearInterval(timer);
       clearInterval(retry);
       pending.failAll(new DaemonError('withdrawn', 'E_WITHDRAWN', 'the daemon stopped'));
       await pending.idle();
+      needs.stop();
       leases.endAll('shutdown');
       const stopping = new AbortController();
       await Promise.race([Promise.all([receipts.send(), upkeep]), deps.sleep(lastSendMs, stopping.signal)]);

@@ -1,5 +1,5 @@
 // An answer to a request: approve (user verified, with the shares), deny, or shown. All three look alike to the relay (spec/09-release.md §answer).
-import { type Codec, array, bytes, bytesUpTo, count, decode, encode, int, oneOf, record, time } from './codec.ts';
+import { type Codec, array, bytes, bytesUpTo, count, decode, encode, int, oneOf, record, text, time } from './codec.ts';
 import { verifyShare } from './custody.ts';
 import { ProtocolError, check } from './errors.ts';
 import {
@@ -26,6 +26,7 @@ import { quorumOf } from './policy.ts';
 import { type LeaseTerms, type Request, type VerifiedItem, headCodec, leaseTermsCodec, verifyLease } from './request.ts';
 import { type KemKey, pad, sealOverheadBytes, sealTo, unpad } from './seal.ts';
 import { type Assertion, type Envelope, assertionCodec, parseEnvelope, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
+import { verifyClaim } from './text.ts';
 import { verifyAssertion } from './webauthn.ts';
 
 export type Decision = 'approve' | 'deny' | 'shown';
@@ -53,6 +54,8 @@ export interface Answer extends Core {
   readonly ts: number;
   /** One per item of the request in its order; empty unless approved. */
   readonly items: readonly ResealedShare[];
+  /** Why a need is declined, in a few words. */
+  readonly note?: string;
 }
 interface Versioned {
   readonly v: number;
@@ -79,6 +82,7 @@ const answerCodec: Codec<Answer & Versioned> = record<Answer & Versioned>({
   nonce: [12, bytes(16)],
   card: [13, hashCodec],
   items: [14, array(shareItem, limits.itemsPerRequest)],
+  note: [15, text(1_024, 1), 'optional'],
 });
 
 /** WebAuthn challenge of an approval. */
@@ -180,8 +184,12 @@ export async function verifyAnswer(
   check(answer.rh === pending.rh && answer.requestId === pending.request.requestId, 'E_BIND', 'an answer to another request');
   check(answer.device === device.device && answer.member === device.member, 'E_NOT_ELIGIBLE', 'signed by another device than it names');
   check((answer.decision === 'approve') === (holder.use === 'sig'), 'E_SIGNATURE', 'signed with the wrong key for that decision');
-  check(Math.abs(answer.ts - now) <= limits.clockSkewMs, 'E_CLOCK', 'the device’s clock is more than 5 minutes off');
+  // A need is answered on another day, perhaps while this machine is off.
+  const oldest = pending.request.need ? pending.request.issuedAt : now;
+  check(answer.ts >= oldest - limits.clockSkewMs && answer.ts <= now + limits.clockSkewMs, 'E_CLOCK', 'the device’s clock is more than 5 minutes off');
   if (compareHead(history, state.head, answer.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the device has seen a newer log: sync first');
+  check(answer.note === undefined || (answer.decision === 'deny' && pending.request.need !== undefined), 'E_BIND', 'a note where none belongs');
+  if (answer.note !== undefined) verifyClaim(answer.note);
   const assertion = envelope.signatures[0]?.assertion;
   check((assertion !== undefined) === (answer.decision === 'approve'), 'E_WEBAUTHN', 'user verification is missing, or where none belongs');
   if (assertion) await verifyAssertion(assertion, coreHash(answer), device.passkey, state.origins);

@@ -177,6 +177,44 @@ export type PutEvent =
   | ({ readonly event: 'error' } & Failure);
 
 /**
+ * POST /v1/needs · asks people for a secret that does not exist yet, and answers at once. The path is the handle: asked again, it says how the need stands.
+ * GET /v1/needs lists those of this machine · GET /v1/needs/await?path=… answers a NeedSummary a line until it is over; leaving withdraws nothing
+ * POST /v1/needs/withdraw
+ */
+export interface NeedAsk {
+  readonly path: string;
+  /** What it is for: one line, at most 120 graphemes. */
+  readonly reason: string;
+  /** Where a person gets it: one line, at most 200 graphemes. */
+  readonly where?: string;
+  /** Names of the fields that it should have; absent = one value. */
+  readonly fields?: readonly string[];
+  readonly agent?: string;
+}
+export interface NeedSummary {
+  readonly path: string;
+  /** What to ask a release of, once it is there. */
+  readonly reference: string;
+  /** `exists`: there is nothing to file, ask for a release. `filled`: a writer stored it. */
+  readonly state: 'exists' | 'open' | 'filled' | 'declined' | 'withdrawn' | 'expired' | 'failed';
+  readonly fields: readonly string[];
+  readonly reason: string;
+  readonly where: string;
+  readonly asked_at?: string;
+  readonly expires_at?: string;
+  readonly code?: string;
+  /** Who can fill it. */
+  readonly writers: readonly string[];
+  /** Who filled or declined it. */
+  readonly by?: string;
+  /** Why it was declined, in that person's words; or the code of what failed. */
+  readonly note?: string;
+}
+export interface NeedWithdraw {
+  readonly path: string;
+}
+
+/**
  * POST /v1/ssh-agent · the daemon serves an SSH agent at `socket` for as long as this connection lives, and answers with SshAgentEvents, one a line.
  * Each signature is a release to the daemon itself: who asks is the process that connected to the agent, and no key leaves the daemon.
  */
@@ -246,3 +284,6 @@ export const localPaths = {
   logVerify: '/v1/log/verify',
   sshAgent: '/v1/ssh-agent',
 } as const;
+  needs: '/v1/needs',
+  needsAwait: '/v1/needs/await',
+  needsWithdraw: '/v1/needs/withdraw',

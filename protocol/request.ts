@@ -22,7 +22,8 @@ import { type Signer, kemPublicKeyCodec } from './keys.ts';
 import { limits } from './limits.ts';
 import { type LeaseScope, leaseScopeCodec } from './org-log/bodies.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
-import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine, hasRole } from './org-log/state.ts';
+import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine } from './org-log/state.ts';
+import { type Need, needCodec, verifyNeed, verifyWriter } from './need.ts';
 import { compareHead } from './org-log/verify.ts';
 import { type Claimed, type Observed, claimedCodec, observedCodec, verifyShown } from './observed.ts';
 import { machineEntitled, policyFor, quorumOf, withinHours } from './policy.ts';
@@ -68,7 +69,7 @@ export interface Request {
   readonly bootId: Uint8Array;
   /** Counts every request of this machine up, for ever. */
   readonly ctr: number;
-  /** Empty where `proposal` is present. */
+  /** Empty where `proposal` or `need` is present. */
   readonly items: readonly RequestItem[];
   readonly proposal?: Proposal;
   /** Fresh X-Wing key of this request: answers are sealed to it. */
@@ -80,6 +81,7 @@ export interface Request {
   readonly claimed: Claimed;
   readonly issuedAt: number;
   readonly expiresAt: number;
+  readonly need?: Need;
 }
 interface Versioned {
   readonly v: number;
@@ -114,6 +116,7 @@ const requestCodec: Codec<Request & Versioned> = record<Request & Versioned>({
   claimed: [16, claimedCodec],
   issuedAt: [17, time],
   expiresAt: [18, time],
+  need: [19, needCodec, 'optional'],
 });
 
 export interface SignedRequest {
@@ -197,8 +200,11 @@ export async function verifyRequest(
   verifyCounter(request, rh, memory);
   if (compareHead(history, state.head, request.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the machine has seen a newer log: sync first');
   const items = request.items.map((item) => verifyItem(state, machine, item, me));
-  check(items.length > 0 !== (request.proposal !== undefined), 'E_FIELD', 'asks for nothing, or for two things');
-  if (request.proposal) verifyProposed(state, request.proposal, me);
+  const asks = [items[0], request.proposal, request.need].filter((part) => part !== undefined);
+  check(asks.length === 1, 'E_FIELD', 'asks for nothing, or for two things');
+  if (request.proposal || request.need) verifyWriter(state, me);
+  if (request.proposal) verifyPath(request.proposal.path);
+  if (request.need) verifyNeed(state, machine, request.need, request.claimed.reason);
   verifyShown(request);
   const policies = [...new Map(items.map(({ policy }) => [policy.policy, policy])).values()];
   for (const policy of policies) verifyAsked(request, policy, machine, me, now);
@@ -222,7 +228,7 @@ export async function verifyPastRequest(state: OrgState, signed: Uint8Array): Pr
 
 function verifyTimes(request: Request, now: number): void {
   const life = request.expiresAt - request.issuedAt;
-  check(life > 0 && life <= limits.requestLifeMs, 'E_REQ_STALE', 'an impossible lifetime');
+  check(life > 0 && life <= (request.need ? limits.needLifeMs : limits.requestLifeMs), 'E_REQ_STALE', 'an impossible lifetime');
   check(request.issuedAt <= now + limits.clockSkewMs, 'E_CLOCK', 'from the future: compare the clocks');
   check(now < request.expiresAt, 'E_REQ_STALE', 'expired');
 }
@@ -231,7 +237,8 @@ function verifyCounter(request: Request, rh: Hash, memory: RequestMemory): void 
   const before = memory.seen(request.requestId);
   check(before === undefined || (before.rh === rh && !before.decided), 'E_REQ_SEEN', 'seen before');
   const highWater = memory.highWater(request.machine);
-  if (before || !highWater) return;
+  // A need is posted again, day after day, to who was away: it may come late, and nothing is released on it.
+  if (before || !highWater || request.need) return;
   check(request.ctr !== highWater.ctr, 'E_CLONE', 'two requests with one counter: the machine’s key is used twice');
   check(request.ctr > highWater.ctr, 'E_CTR_BACK', 'the machine’s counter went back: its state was rolled back or copied');
 }
@@ -247,11 +254,6 @@ function verifyItem(state: OrgState, machine: Machine, item: RequestItem, me: Me
   check(machineEntitled(state, policy, machine.machine), 'E_NOT_ENTITLED', 'the machine may not ask for this');
   check(quorumOf(state, policy).members.includes(me), 'E_NOT_ELIGIBLE', 'this member does not approve this path');
   return { item, secret, policy };
-}
-
-function verifyProposed(state: OrgState, { path }: Proposal, me: MemberId): void {
-  verifyPath(path);
-  check(hasRole(state, me, 'writer'), 'E_NOT_ELIGIBLE', 'this member does not write secrets');
 }
 
 function verifyAsked(request: Request, policy: PolicyInForce, machine: Machine, me: MemberId, now: number): void {

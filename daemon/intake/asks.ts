@@ -1,8 +1,8 @@
 // The shapes of what local programs may ask (spec/10-local-api.md §calls): unknown fields are refused, texts are checked before anything acts on them.
 import { z } from 'zod';
 import { limits } from '../../protocol/limits.ts';
-import type { JoinAsk, LeaseEnd, PutAsk, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
-import { verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
+import type { JoinAsk, LeaseEnd, NeedAsk, NeedWithdraw, PutAsk, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
+import { verifyClaim, verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 
 const checked = (verify: (text: string) => string): z.ZodType<string> =>
@@ -56,6 +56,15 @@ export const joinAsk: z.ZodType<JoinAsk> = z.strictObject({
   token: z.string().min(1).max(4_096),
   name: checked((text) => verifyText(text, limits.nameBytes)).exactOptional(),
 });
+
+export const needAsk: z.ZodType<NeedAsk> = z.strictObject({
+  path,
+  reason: checked((text) => verifyClaim(text)).refine((text) => text !== '', 'say what it is for'),
+  where: checked((text) => verifyClaim(text, limits.whereGraphemes)).exactOptional(),
+  fields: z.array(field).max(limits.fields).exactOptional(),
+  agent: checked((text) => verifyClaim(text, 64)).exactOptional(),
+});
+export const needWithdraw: z.ZodType<NeedWithdraw> = z.strictObject({ path });
 
 /** More keys than any server lets a client try. */
 const agentKeys = 64;

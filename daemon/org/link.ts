@@ -39,8 +39,8 @@ export interface OrgLink {
   start(onMail: OnMail): Promise<void>;
   /** Newest log. Throws what OrgLog.sync throws; a proof of a fork has then been kept. */
   sync(): Promise<void>;
-  /** Mail to a fresh mailbox until disposed: live, and polled where live is down. */
-  listen(mailbox: MailboxId, onMail: (body: Uint8Array) => void): Disposable;
+  /** Mail to a fresh mailbox until disposed: live, and polled where live is down. `patient`: nobody waits at a terminal, so that it is polled as seldom as at rest. */
+  listen(mailbox: MailboxId, onMail: (body: Uint8Array) => void, patient?: boolean): Disposable;
   stop(): void;
 }
 
@@ -66,6 +66,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   });
   const stopping = new AbortController();
   const listeners = new Map<MailboxId, (body: Uint8Array) => void>();
+  const patient = new Set<MailboxId>();
   const handled = new Set<string>();
   // Ids of mail, for this connection only: a relay that was restored may count anew.
   let newest = 0;
@@ -142,7 +143,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   async function keepPolling(): Promise<void> {
     for (let tick = 1; !stopping.signal.aborted; tick++) {
       await deps.sleep(tickMs, stopping.signal);
-      const every = listeners.size === 0 ? pollEvery.rest : isLive ? pollEvery.waiting : pollEvery.waitingOffline;
+      const every = listeners.size === patient.size ? pollEvery.rest : isLive ? pollEvery.waiting : pollEvery.waitingOffline;
       if (!stopping.signal.aborted && tick % every === 0) await poll();
     }
   }
@@ -175,12 +176,14 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
       void keepPolling();
       await Promise.race([first, deps.sleep(firstPollMs, stopping.signal)]);
     },
-    listen: (mailbox, listener) => {
+    listen: (mailbox, listener, isPatient = false) => {
       listeners.set(mailbox, listener);
+      if (isPatient) patient.add(mailbox);
       live?.resubscribe();
       return {
         [Symbol.dispose]: () => {
           listeners.delete(mailbox);
+          patient.delete(mailbox);
           live?.resubscribe();
         },
       };

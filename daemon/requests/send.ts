@@ -4,6 +4,7 @@ import type { RequestId } from '../../protocol/hash.ts';
 import { sealLetter } from '../../protocol/notice.ts';
 import { mailboxOn } from '../../protocol/org-log/record.ts';
 import type { Device } from '../../protocol/org-log/state.ts';
+import type { Need } from '../../protocol/need.ts';
 import { type LeaseTerms, type Observed, type Proposal, type Request, type RequestItem, type SignedRequest, signRequest } from '../../protocol/request.ts';
 import type { KemKey } from '../../protocol/seal.ts';
 import type { MailboxId } from '../../protocol/wire.ts';
@@ -18,6 +19,7 @@ export interface SentRequest extends Disposable {
 export interface Wanted {
   readonly items: readonly RequestItem[];
   readonly proposal?: Proposal;
+  readonly need?: Need;
   readonly requestId: RequestId;
   readonly lease: LeaseTerms;
   readonly observed: Observed;
@@ -34,7 +36,11 @@ export async function sendRequest(deps: DeskDeps, wanted: Wanted, onAnswer: (sea
   const listening = link.listen(reply, onAnswer);
   try {
     // One after another: a device takes a counter that is lower than the one before for a copied machine.
-    const sent = await deps.inOrder(() => signAndPost(deps, wanted, epk.publicKey, reply));
+    const sent = await deps.inOrder(async () => {
+      const signed = await sign(deps, wanted, epk.publicKey, reply);
+      await post(deps, wanted.targets, signed.signed.bytes, wanted.lifeMs);
+      return signed;
+    });
     return { ...sent, epk, [Symbol.dispose]: () => listening[Symbol.dispose]() };
   } catch (error) {
     listening[Symbol.dispose]();
@@ -42,9 +48,10 @@ export async function sendRequest(deps: DeskDeps, wanted: Wanted, onAnswer: (sea
   }
 }
 
-async function signAndPost(
-  { machine, link, store, now, bootId }: DeskDeps,
-  { targets, lifeMs, ...wanted }: Wanted,
+/** Counts it, so that what is signed must be posted before anything that is signed later (`inOrder`). Throws E_LIMIT. */
+export async function sign(
+  { machine, link, store, now, bootId }: Pick<DeskDeps, 'machine' | 'link' | 'store' | 'now' | 'bootId'>,
+  { targets: _, lifeMs, ...wanted }: Wanted,
   epk: Uint8Array,
   reply: MailboxId,
 ): Promise<{ readonly request: Request; readonly signed: SignedRequest }> {
@@ -62,13 +69,21 @@ async function signAndPost(
     issuedAt,
     expiresAt: issuedAt + lifeMs,
   };
-  const signed = await signRequest(request, machine.sig);
-  const letter = { kind: 'request', bytes: signed.bytes } as const;
+  return { request, signed: await signRequest(request, machine.sig) };
+}
+
+/** A letter to each target, kept by the relay for as long as the request lives. Throws RelayClientError. */
+export async function post(
+  { machine, link, now }: Pick<DeskDeps, 'machine' | 'link' | 'now'>,
+  targets: readonly Device[],
+  bytes: Uint8Array,
+  lifeMs: number,
+): Promise<void> {
+  const letter = { kind: 'request', bytes } as const;
   const mails = targets.map(async ({ device, inboxKey, mailboxSeed }) => ({
-    mailbox: mailboxOn(mailboxSeed, issuedAt),
+    mailbox: mailboxOn(mailboxSeed, now()),
     body: await sealLetter(machine.org, { id: device, key: inboxKey }, letter),
     ttlS: Math.ceil(lifeMs / 1_000),
   }));
   await link.client.post(await Promise.all(mails));
-  return { request, signed };
 }

@@ -11,6 +11,18 @@ export interface StoredReceipt {
   readonly hash: Hash;
   readonly bytes: Uint8Array;
 }
+/** A need of this machine, open or over. */
+export interface StoredNeed {
+  readonly path: string;
+  /** The signed request. */
+  readonly request: Uint8Array;
+  /** Private seed of the request's key: all it opens is a writer's word about this need. */
+  readonly seed: Uint8Array;
+  /** When it was last posted to the writers. */
+  readonly postedAt: number;
+  /** How it ended, as JSON; empty while it is open. */
+  readonly end: string;
+}
 export interface DaemonStore extends Disposable {
   readonly log: LogStore;
   /** The machine whose state this is; undefined before it enrolled. */
@@ -24,6 +36,12 @@ export interface DaemonStore extends Disposable {
   /** One step: the request is consumed and its receipt written, or neither. */
   addReceipt(receipt: StoredReceipt, consumes?: RequestId): void;
   isConsumed(request: RequestId): boolean;
+  needs(): readonly StoredNeed[];
+  /** One for each path: the newest. */
+  putNeed(need: StoredNeed): void;
+  dropNeed(path: string): void;
+  /** At most 100 from number `from` on. */
+  receiptsFrom(from: number): readonly (StoredReceipt & { readonly isSent: boolean })[];
   unsentReceipts(): readonly StoredReceipt[];
   markSent(n: number): void;
   /** Those after `n` count as unsent again: the relay has lost them. */
@@ -35,7 +53,10 @@ export interface DaemonStore extends Disposable {
   keepBlobs(hashes: ReadonlySet<Hash>): void;
 }
 
-const schemaVersion = 1;
+const schemaVersion = 2;
+/** Since version 2. */
+const needsTable =
+  'CREATE TABLE needs (path TEXT PRIMARY KEY, request BLOB NOT NULL, seed BLOB NOT NULL, postedAt INTEGER NOT NULL, "end" TEXT NOT NULL) STRICT, WITHOUT ROWID;';
 const schema = `
   CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), machine TEXT NOT NULL) STRICT;
   CREATE TABLE entries (seq INTEGER PRIMARY KEY, eh TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
@@ -46,8 +67,9 @@ const schema = `
   CREATE TABLE consumed (request TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE blobs (hash TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE counter (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL) STRICT;
+  ${needsTable}
   PRAGMA user_version = ${schemaVersion};`;
-const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter'];
+const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter', 'needs'];
 
 /** Opens or creates `path`, 0600. Throws E_STATE_CORRUPT, E_PERSIST. */
 export function openDaemonStore(path: string): DaemonStore {
@@ -96,6 +118,17 @@ export function openDaemonStore(path: string): DaemonStore {
         if (consumes !== undefined) db.query('INSERT INTO consumed VALUES (?)').run(consumes);
       }),
     isConsumed: (request) => read(() => db.query('SELECT 1 FROM consumed WHERE request = ?').get(request) !== null),
+    needs: () => read(() => db.query<StoredNeed, []>('SELECT * FROM needs ORDER BY path').all()),
+    putNeed: ({ path: name, request, seed, postedAt, end }) =>
+      write(() => void db.query('INSERT OR REPLACE INTO needs VALUES (?, ?, ?, ?, ?)').run(name, request, seed, postedAt, end)),
+    dropNeed: (name) => write(() => void db.query('DELETE FROM needs WHERE path = ?').run(name)),
+    receiptsFrom: (from) =>
+      read(() =>
+        db
+          .query<StoredReceipt & { sent: number }, [number]>('SELECT n, hash, bytes, sent FROM receipts WHERE n >= ? ORDER BY n LIMIT 100')
+          .all(from)
+          .map(({ sent, ...receipt }) => ({ ...receipt, isSent: sent === 1 })),
+      ),
     unsentReceipts: () => read(() => db.query<StoredReceipt, []>('SELECT n, hash, bytes FROM receipts WHERE sent = 0 ORDER BY n LIMIT 100').all()),
     markSent: (n) => write(() => void db.query('UPDATE receipts SET sent = 1 WHERE n = ?').run(n)),
     markUnsentAfter: (n) => write(() => void db.query('UPDATE receipts SET sent = 0 WHERE n > ?').run(n)),
@@ -140,6 +173,7 @@ function openDatabase(path: string): Database {
     const { user_version: version } = db.query<{ user_version: number }, []>('PRAGMA user_version').get() ?? { user_version: 0 };
     if (version > schemaVersion) throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state was written by a newer version', { next: 'update Stillvault' });
     if (version === 0) createSchema(db);
+    if (version === 1) addNeeds(db);
     const check = db.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get();
     if (check?.quick_check !== 'ok') throw new Error(check?.quick_check);
     return db;
@@ -151,6 +185,10 @@ function openDatabase(path: string): Database {
 
 function createSchema(db: Database): void {
   db.transaction(() => db.exec(schema)).immediate();
+}
+
+function addNeeds(db: Database): void {
+  db.transaction(() => db.exec(`${needsTable} PRAGMA user_version = 2;`)).immediate();
 }
 
 function notPersisted(cause: unknown): DaemonError {
