@@ -41,11 +41,11 @@ export function createHandler(deps: HandlerDeps): Handler {
     [`GET ${localPaths.secretInfo}`]: async (ask) => ask.reply.json(secretInfo(state(service()), service().machine, ask.query.get('path') ?? '')),
     [`POST ${localPaths.release}`]: async (ask) => release(service().desk, ask, await ask.body(releaseAsk)),
     [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
-    [`POST ${localPaths.sshAgent}`]: async (ask) => serveSshAgent(() => service().desk, ask, await ask.body(sshAgentAsk)),
     [`POST ${localPaths.needs}`]: async (ask) => service().needs.file(ask, await ask.body(needAsk)),
     [`GET ${localPaths.needs}`]: async (ask) => ask.reply.json(await service().needs.list()),
     [`GET ${localPaths.needsAwait}`]: async (ask) => service().needs.follow(ask, ask.query.get('path') ?? ''),
     [`POST ${localPaths.needsWithdraw}`]: async (ask) => ask.reply.json(await service().needs.withdraw((await ask.body(needWithdraw)).path)),
+    [`POST ${localPaths.sshAgent}`]: async (ask) => serveSshAgent(() => service().desk, ask, await ask.body(sshAgentAsk)),
     [`GET ${localPaths.leases}`]: async (ask) => ask.reply.json(deps.service()?.leases.list() ?? []),
     [`POST ${localPaths.leasesEnd}`]: async (ask) => {
       const { id } = await ask.body(leaseEnd);
