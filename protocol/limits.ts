@@ -43,12 +43,12 @@ export const limits = {
   fields: 32,
   requestLifeMs: 900_000,
   requestLifeDefaultMs: 180_000,
-  clockSkewMs: 300_000,
-  /** How far in the future an entry may lie for a client to wait for it: longer, and one member could stop the log. */
   /** A person has to fetch the value somewhere: as long as the relay keeps mail. */
   needLifeMs: 604_800_000,
   /** Where a value is got: room for an address. */
   whereGraphemes: 200,
+  clockSkewMs: 300_000,
+  /** How far in the future an entry may lie for a client to wait for it: longer, and one member could stop the log. */
   clockWaitMs: 86_400_000,
   /** Records that are no entries, read in one sync before it gives up. */
   garbageRecords: 10_000,
