@@ -175,7 +175,7 @@ export interface App {
   admitMachine(machine: MachineId, words: string): Promise<void>;
   /** passkey. */
   revokeMachine(machine: MachineId): Promise<void>;
-  /** passkey, twice. Another device than this one, of anybody: it approves nothing more, and reads no name that comes later. */
+  /** passkey. Another device than this one, of anybody: it approves nothing more, and reads no name that comes later. */
   revokeDevice(device: DeviceId): Promise<void>;
   /** passkey. One user verification for all items of the card. */
   approve(requestId: RequestId, terms: LeaseTerms, chosenCode: string | undefined, progress: (step: ApproveStep) => void): Promise<void>;

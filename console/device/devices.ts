@@ -1,23 +1,29 @@
 // Devices of people from this one: revocation with new metadata keys (spec/05-org-log.md §bodies).
 import { check } from '../../protocol/errors.ts';
 import type { DeviceId } from '../../protocol/hash.ts';
+import type { Device, OrgState } from '../../protocol/org-log/state.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { ConsoleError } from '../platform/console-error.ts';
-import { appendSigned } from './entries.ts';
-import { heldBy, rotateMeta } from './machines.ts';
+import { type Plan, appendSigned } from './entries.ts';
+import { heldBy, newMeta } from './machines.ts';
 import { type Session, requireRole } from './session.ts';
 
-/** Two gestures: the revocation, then the new metadata key that the device no longer gets. Can be repeated where the second was not given. */
+/** The revocation and the new metadata key that the device no longer gets. Can be repeated where the second was lost. */
 export async function revokeDevice(session: Session, id: DeviceId): Promise<void> {
   if (id === session.me.device) throw new ConsoleError('E_NO_ROLE', 'a device that is in use is revoked by another one');
-  const state = await session.log.sync();
-  requireRole(session, state, 'admin');
-  const device = state.devices.get(id);
-  check(device !== undefined, 'E_UNKNOWN_ID', 'no such device');
-  if (!device.revoked) await appendSigned(session, (before) => ({ draft: { type: 'device.revoke', body: { device: id, exposed: heldBy(before, id) } } }));
+  const state = await appendSigned(session, (before) => {
+    requireRole(session, before, 'admin');
+    const revoke: Plan = { draft: { type: 'device.revoke', body: { device: id, exposed: heldBy(before, id) } } };
+    return found(before, id).revoked ? [newMeta(session)] : [revoke, newMeta(session)];
+  });
   // The relay lets a device be shut out only by one that it came from; what counts is the log.
-  await session.client.revokeKey(device.keyIds.presence).catch((error: unknown) => {
+  await session.client.revokeKey(found(state, id).keyIds.presence).catch((error: unknown) => {
     if (!(error instanceof RelayClientError) || !['E_RELAY_NOT_FOUND', 'E_RELAY_FORBIDDEN'].includes(error.code)) throw error;
   });
-  await rotateMeta(session);
+}
+
+function found(state: OrgState, id: DeviceId): Device {
+  const device = state.devices.get(id);
+  check(device !== undefined, 'E_UNKNOWN_ID', 'no such device');
+  return device;
 }

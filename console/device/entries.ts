@@ -1,53 +1,85 @@
-// A log entry signed by this device with one gesture, on the newest head (spec/05-org-log.md §entry).
-import type { Bodies, EntryType } from '../../protocol/org-log/bodies.ts';
-import { type Entry, encodeEntry, entryHash } from '../../protocol/org-log/entry.ts';
+// Log entries signed by this device with one gesture, on the newest head (spec/05-org-log.md §entry, spec/03-envelopes.md §gestures).
+import { gestureOver } from '../../protocol/gesture.ts';
+import { foresee } from '../../protocol/org-log/apply.ts';
+import { type DraftRef, type Entry, type Proposed, encodeEntry, entryHash } from '../../protocol/org-log/entry.ts';
 import type { NewEpoch } from '../../protocol/org-log/record.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
-import { signEnvelope } from '../../protocol/sign.ts';
+import { type EnvelopeSignature, signEnvelope } from '../../protocol/sign.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import type { Session } from './session.ts';
 import { unlock } from './unlock.ts';
 
-/** Type and body of an entry to be signed. */
-export type Draft = { readonly [T in EntryType]: { readonly type: T; readonly body: Bodies[T] } }[EntryType];
 /** With meta.rotate: the new key and what its first record carries. */
 export interface Rotation {
   readonly epoch: number;
   readonly mk: Uint8Array;
   readonly opens: NewEpoch;
 }
+/** One entry to be signed. */
 export interface Plan {
-  readonly draft: Draft;
+  readonly draft: Proposed;
   readonly rotation?: Rotation;
+  /** Where others agreed before (spec/05-org-log.md §drafts). */
+  readonly endorsed?: { readonly ref: DraftRef; readonly endorsements: readonly EnvelopeSignature[] };
 }
+/** A plan, or how to make it from what the log will say by then. */
+export type Step = Plan | ((state: OrgState) => Promise<Plan> | Plan);
 
 const attempts = 3;
 
 /**
- * Syncs, plans on the newest state, asks for the gesture, appends. Where somebody was faster it is planned and signed again:
- * a signature is for one head only, so each attempt is a gesture.
+ * Syncs, plans on the newest state, asks for one gesture, appends all in order. Where somebody was faster, what is left is planned and signed again:
+ * a signature is for one place only, so each attempt is a gesture. `plan` is asked anew each time and names only what is still to be done.
  */
-export async function appendSigned(session: Session, plan: (state: OrgState) => Promise<Plan> | Plan): Promise<OrgState> {
+export async function appendSigned(session: Session, plan: (state: OrgState) => Promise<Plan | readonly Step[]> | Plan | readonly Step[]): Promise<OrgState> {
   for (let attempt = 1; ; attempt++) {
     const state = await session.log.sync();
-    const { draft, rotation } = await plan(state);
-    const payload = encodeEntry(frame(session, state, draft));
-    const eh = entryHash(payload);
+    const planned = await plan(state);
+    const entries = await placed(session, state, 'draft' in planned ? [planned] : planned);
+    const last = entries.at(-1);
+    if (!last) return state;
+    const { challenge, paths } = gestureOver(entries.map(({ eh }) => eh));
     try {
-      return await unlock(session, eh, async ({ sig, assertion }) =>
-        session.log.append(await signEnvelope('entry', payload, [{ signer: sig, assertion }]), rotation),
-      );
+      return await unlock(session, challenge, async ({ sig, assertion }) => {
+        let after = state;
+        for (const [index, { payload, plan: one }] of entries.entries()) {
+          const signing = { signer: sig, assertion, path: paths[index] ?? [] };
+          after = await session.log.append(await signEnvelope('entry', payload, [signing], one.endorsed?.endorsements), one.rotation);
+        }
+        return after;
+      });
     } catch (error) {
       if (!(error instanceof RelayClientError)) throw error;
       // The answer may be what was lost, not the entry.
       const after = await session.log.sync().catch(() => undefined);
-      if (after && session.log.history(state.head.seq + 1) === eh) return after;
+      if (after && session.log.history(last.seq) === last.eh) return after;
       if (error.code !== 'E_RELAY_CONFLICT' || attempt >= attempts) throw error;
     }
   }
 }
 
-function frame(session: Session, state: OrgState, draft: Draft): Entry {
-  const { me, platform } = session;
-  return { org: state.org, seq: state.head.seq + 1, prev: state.head.eh, ts: platform.now(), signers: [{ kind: 'device', id: me.device }], ...draft };
+interface Placed {
+  readonly plan: Plan;
+  readonly payload: Uint8Array;
+  readonly seq: number;
+  readonly eh: ReturnType<typeof entryHash>;
+}
+
+// Each entry in its place after the one before; what could not be accepted is refused here, before anybody is asked for a gesture.
+async function placed(session: Session, before: OrgState, steps: readonly Step[]): Promise<readonly Placed[]> {
+  const entries: Placed[] = [];
+  let state = before;
+  for (const step of steps) {
+    const plan = typeof step === 'function' ? await step(state) : step;
+    const entry = frame(session, state, plan);
+    const payload = encodeEntry(entry);
+    state = foresee(state, entry);
+    entries.push({ plan, payload, seq: entry.seq, eh: state.head.eh });
+  }
+  return entries;
+}
+
+function frame({ me, platform }: Session, state: OrgState, { draft, endorsed }: Plan): Entry {
+  const place = { org: state.org, seq: state.head.seq + 1, prev: state.head.eh, ts: platform.now(), signers: [{ kind: 'device', id: me.device }] as const };
+  return { ...place, ...(endorsed ? { draft: endorsed.ref } : {}), ...draft };
 }

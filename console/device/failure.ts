@@ -97,6 +97,7 @@ const sayings: Readonly<Record<string, readonly [what: string, next: string]>> =
   E_SUITE: ['The log has something that this version does not know. Approvals are stopped.', 'Update Stillvault.'],
   E_MIN_ADMINS: ['No admin with a device would be left.', 'Make somebody else an admin first.'],
   E_THRESHOLD: ['This needs more admins.', 'Ask another admin.'],
+  E_DRAFT: ['This draft can no longer be used: it has expired, or people or rules have changed since.', 'Propose it again.'],
   E_UNKNOWN_ID: ['This is not in the organisation’s log any more.', 'Reload the page.'],
   E_ID_REUSED: ['Somebody stored something at this path meanwhile.', 'Look at the secrets and try again.'],
   E_RECIPIENTS: ['Nobody waits whom this device can serve.', 'With two or more approvers per release, store a new version instead.'],

@@ -10,7 +10,7 @@ import { mailboxOn, mkCommitment, sealMkWraps } from '../../protocol/org-log/rec
 import type { Machine, OrgState } from '../../protocol/org-log/state.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { newId } from '../../relay-client/org-log.ts';
-import { appendSigned } from './entries.ts';
+import { type Plan, type Step, appendSigned } from './entries.ts';
 import { type Session, requireRole } from './session.ts';
 
 /** Long enough to walk to the machine; the log allows 24 hours. */
@@ -62,20 +62,17 @@ export function wordsOf(state: OrgState, machine: Machine): string {
   return fingerprintWords(state.org, machine.sigKey, machine.kemKey);
 }
 
-/** Two gestures: the revocation, then the new metadata key that the machine no longer gets. Can be repeated where the second was not given. */
+/** The revocation and the new metadata key that the machine no longer gets. Can be repeated where the second was lost. */
 export async function revokeMachine(session: Session, id: MachineId): Promise<void> {
-  const state = await session.log.sync();
-  const machine = found(state, id);
-  if (machine.status !== 'revoked') {
-    await appendSigned(session, (before) => {
-      requireRole(session, before, 'admin');
-      return { draft: { type: 'machine.revoke', body: { machine: id, exposed: heldBy(before, id) } } };
-    });
-  }
-  await session.client.revokeKey(machine.keyIds.sig).catch((error: unknown) => {
+  const state = await appendSigned(session, (before) => {
+    requireRole(session, before, 'admin');
+    const isDone = found(before, id).status === 'revoked';
+    const revoke: Plan = { draft: { type: 'machine.revoke', body: { machine: id, exposed: heldBy(before, id) } } };
+    return isDone ? [newMeta(session)] : [revoke, newMeta(session)];
+  });
+  await session.client.revokeKey(found(state, id).keyIds.sig).catch((error: unknown) => {
     if (!(error instanceof RelayClientError) || error.code !== 'E_RELAY_NOT_FOUND') throw error;
   });
-  await rotateMeta(session);
 }
 
 /** Secrets that a machine or device holds a part of: what should be replaced once it is gone. */
@@ -87,11 +84,9 @@ export function heldBy(state: OrgState, recipient: string): readonly SecretId[] 
     .slice(0, 1_024);
 }
 
-/** A new metadata key, wrapped for everybody who is still here. */
-export async function rotateMeta(session: Session): Promise<void> {
-  const { platform, client, log } = session;
-  await appendSigned(session, async (state) => {
-    requireRole(session, state, 'admin');
+/** A new metadata key, wrapped for everybody who is still here by then. */
+export function newMeta({ platform, client, log }: Session): Step {
+  return async (state) => {
     const previous = log.keys.get(state.mkEpoch);
     check(previous !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
     const [epoch, mk] = [state.mkEpoch + 1, platform.random(32)];
@@ -99,7 +94,7 @@ export async function rotateMeta(session: Session): Promise<void> {
     await client.putBlobs([wraps]);
     const opens = { wraps: blobHash(wraps), previous };
     return { draft: { type: 'meta.rotate', body: { epoch, commitment: mkCommitment(mk), wraps: opens.wraps } }, rotation: { epoch, mk, opens } };
-  });
+  };
 }
 
 /** Asks a machine to end a lease; no gesture, because it only takes away. */

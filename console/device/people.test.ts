@@ -94,7 +94,9 @@ test('a further device of the same member joins after the metadata key was renew
   const ada = await world.founder();
   const laptop = await world.machine(ada);
   await world.machine(ada, 'server');
+  const before = ada.platform.authenticator.gestures;
   await ada.app.revokeMachine(laptop.id);
+  expect(ada.platform.authenticator.gestures - before).toBe(1);
   const invite = await ada.app.invite({ ownDevice: true });
   const tablet = world.browser();
   const theirs = await tablet.app.joinByInvite(invite.link ?? '', 'ada’s tablet');

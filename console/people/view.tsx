@@ -53,7 +53,7 @@ export function PeoplePage(): JSX.Element {
 
 function Member({ member }: { readonly member: MemberRow }): JSX.Element {
   const isAdmin = useOrg().me.roles.includes('admin');
-  // Held here and not beside the device: the device leaves the list after the first of two gestures.
+  // Held here and not beside the device, which leaves the list while the dialog is still open.
   const revoking = useSignal<DeviceRow | undefined>(undefined);
   return (
     <li class="card member">
