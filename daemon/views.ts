@@ -118,6 +118,7 @@ function whatOf(state: OrgState, { type, body }: Entry): string {
   switch (type) {
     case 'genesis':
     case 'member.add':
+    case 'member.set':
     case 'device.add':
     case 'machine.enrol':
     case 'group.set':
@@ -130,6 +131,7 @@ function whatOf(state: OrgState, { type, body }: Entry): string {
     case 'secret.retire':
       return state.secrets.get(body.secret)?.path ?? '';
     case 'machine.admit':
+    case 'machine.set':
     case 'machine.revoke':
       return state.machines.get(body.machine)?.name ?? '';
     case 'device.revoke':
@@ -143,8 +145,11 @@ function whatOf(state: OrgState, { type, body }: Entry): string {
       return body.reason;
     case 'token.issue':
       return body.autoAdmit ? 'admits by itself' : '';
-    case 'recovery.set':
     case 'recovery.use':
+      return `${body.member.name}: ${body.reason}`;
+    case 'org.set':
+    case 'recovery.set':
+    case 'recovery.finish':
     case 'checkpoint':
       return '';
   }

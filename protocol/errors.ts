@@ -43,6 +43,9 @@ export const protocolCodes = [
   'E_TOKEN_USED',
   'E_TOKEN_EXPIRED',
   'E_TOKEN_SCOPE',
+  'E_AUTHENTICATOR',
+  'E_RECOVERY',
+  'E_RECOVERY_WAIT',
   'E_CHECKPOINT_STATE',
   'E_RELAY_GARBAGE',
   'E_MK_EPOCH',
@@ -80,6 +83,8 @@ export const protocolCodes = [
   'E_DEVICE_BIND',
   'E_SAS',
   'E_TOKEN_FORMAT',
+  'E_KIT_FORMAT',
+  'E_KIT_MIX',
   'E_AUDIT_GAP',
 ] as const;
 

@@ -78,7 +78,8 @@ export type Use =
   | 'state'
   | 'session'
   | 'gesture'
-  | 'intent';
+  | 'intent'
+  | 'kit';
 
 /** `"stillvault/1/<use>" 0x00` */
 export function label(use: Use): Uint8Array {

@@ -31,6 +31,8 @@ export const limits = {
   /** How long an endorsement counts: a week of holidays. */
   draftLifeMs: 604_800_000,
   quorumN: 16,
+  /** Printed shares of a recovery kit: as many people as a quorum. */
+  kitShares: 16,
   itemsPerRequest: 16,
   ancestors: 6,
   argv: 32,

@@ -313,6 +313,7 @@ test('INV-POLICY-MACHINES only active machines are entitled: named, of a named g
   const at = new World('machines');
   await at.genesis();
   const group = idFrom<GroupId>(at.random);
+  await at.append('group.set', { group, name: 'servers', members: [] });
   const [one, two, three] = [await at.addMachine('one'), await at.addMachine('two', { groups: [group] }), await at.addMachine('three')];
   await at.enrolMachine('waits');
   await at.append('machine.revoke', { machine: three.id, exposed: [] });

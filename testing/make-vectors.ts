@@ -7,6 +7,7 @@ import { messageVectors } from './vectors/messages.ts';
 import { logVectors } from './vectors/logs.ts';
 import { primitiveVectors } from './vectors/primitives.ts';
 import { releaseVectors } from './vectors/releases.ts';
+import { settingsVectors } from './vectors/settings.ts';
 import { runVectors } from './run-vectors.ts';
 import type { Vector } from './vector.ts';
 
@@ -18,6 +19,7 @@ async function main(): Promise<void> {
     ...(await primitiveVectors()),
     ...(await logVectors()),
     ...(await draftVectors()),
+    ...(await settingsVectors()),
     ...(await releaseVectors()),
     ...(await messageVectors()),
   ]) {

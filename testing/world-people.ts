@@ -2,7 +2,8 @@
 import { fromHex, toHex } from '../protocol/bytes.ts';
 import type { DeviceId, MachineId, MemberId, TokenId } from '../protocol/hash.ts';
 import type { Signer } from '../protocol/keys.ts';
-import type { DeviceAdd, MachineEnrol, RecoveryKeys, TokenIssue } from '../protocol/org-log/bodies.ts';
+import type { DeviceAdd, MachineEnrol, TokenIssue } from '../protocol/org-log/bodies.ts';
+import type { RecoveryKeys } from '../protocol/org-log/org-bodies.ts';
 import type { SignerRef } from '../protocol/org-log/entry.ts';
 import type { Random } from '../protocol/random.ts';
 import { type KemKey, kemKeyFrom } from '../protocol/seal.ts';
@@ -132,6 +133,6 @@ export async function makeKit(random: Random): Promise<WorldKit> {
   return {
     voice: { ref: { kind: 'recovery', id: '00'.repeat(16) }, signer },
     kem,
-    facts: { sigKey: signer.publicKey, kemKey: kem.publicKey, delayMs: 86_400_000 },
+    facts: { sigKey: signer.publicKey, kemKey: kem.publicKey, delayMs: 86_400_000, t: 2, m: 3 },
   };
 }

@@ -1,6 +1,6 @@
 // Lines of history from the entries of the verified log; names as the newest state has them.
 import type { DeviceId, MachineId, MemberId } from '../../protocol/hash.ts';
-import type { Entry, SignerRef } from '../../protocol/org-log/entry.ts';
+import type { Entry, Proposed, SignerRef } from '../../protocol/org-log/entry.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import type { HistoryRow } from '../app.ts';
 
@@ -10,13 +10,14 @@ export function rowOfEntry(state: OrgState, entry: Entry): HistoryRow {
     at: entry.ts,
     kind: entry.type === 'secret.put' ? 'stored' : 'log',
     what: whatOf(state, entry),
-    who: [...new Set(entry.signers.map((signer) => signerName(state, signer)))],
+    who: [...new Set([...entry.signers, ...(entry.draft?.endorsers ?? [])].map((signer) => signerName(state, signer)))],
     proof: 'verified',
     ...(machine === undefined ? {} : { machine }),
   };
 }
 
-function whatOf(state: OrgState, entry: Entry): string {
+/** What a change does, in words. */
+export function whatOf(state: OrgState, entry: Proposed): string {
   const member = (id: MemberId): string => state.members.get(id)?.name ?? 'somebody';
   const machine = (id: MachineId): string => state.machines.get(id)?.name ?? 'a machine';
   switch (entry.type) {
@@ -58,6 +59,14 @@ function whatOf(state: OrgState, entry: Entry): string {
       return 'set the recovery kit';
     case 'recovery.use':
       return 'used the recovery kit';
+    case 'recovery.finish':
+      return 'let an admin in by the recovery kit';
+    case 'member.set':
+      return `made ${entry.body.name} ${entry.body.roles.join(', ') || 'a member without a role'}`;
+    case 'machine.set':
+      return `changed ${machine(entry.body.machine)}`;
+    case 'org.set':
+      return 'changed the organisation’s terms';
     case 'checkpoint':
       return 'confirmed the state of the log';
   }

@@ -1,16 +1,20 @@
 // What each verified entry does to the state: who may sign it, what its body must satisfy, what must hold afterwards (spec/05-org-log.md §rules).
 import { ProtocolError, check } from '../errors.ts';
-import type { DeviceId, Hash, KeyId, MachineId, OrgId } from '../hash.ts';
+import type { Hash, OrgId } from '../hash.ts';
 import { keyIdOf } from '../keys.ts';
 import { limits } from '../limits.ts';
 import { verifyPattern, verifyReachable, widens } from '../policy.ts';
 import { verifyName } from '../text.ts';
-import type { Bodies, DeviceAdd, EntryType, Policy, RecoveryKeys } from './bodies.ts';
-import type { Entry, SignerRef } from './entry.ts';
+import type { Bodies, EntryType, Policy } from './bodies.ts';
+import { type Entry, encodeEntry, entryHash } from './entry.ts';
+import { addDevice, claimKemKey, claimKey, claimRecovery, isNewId } from './admit.ts';
+import { applyMachineSet, applyMemberSet, applyOrgSet, verifyGroups, verifyRoles, withTerms } from './apply-org.ts';
+import { applyRecoveryFinish, applyRecoverySet, applyRecoveryUse } from './apply-recovery.ts';
+import { anyAuthenticator } from './org-bodies.ts';
 import { type Context, adminThreshold, memberOf, requireAdmins } from './authority.ts';
 import { authorityAfter, verifyDraft } from './draft.ts';
-import { applySecretPut, applySecretRewrap, applySecretRetire, recoveryRecipient } from './apply-secret.ts';
-import { type Device, type KeyUse, type OrgState, emptyMaps, isActiveMember, liveAdmins } from './state.ts';
+import { applySecretPut, applySecretRewrap, applySecretRetire } from './apply-secret.ts';
+import { type OrgState, emptyMaps, isActiveMember, liveAdmins } from './state.ts';
 import { stateHash } from './state-hash.ts';
 import { type VerifiedEntry, orgIdOf, verifyEntry } from './verify.ts';
 
@@ -27,13 +31,19 @@ export function applyEntry(state: OrgState | undefined, { entry, eh }: VerifiedE
   return after;
 }
 
+/** What the state would be once those whom the entry lists have signed it: for plans and for looking at drafts, never for accepting. */
+export function foresee(state: OrgState, entry: Entry): OrgState {
+  return applyEntry(state, { entry, eh: entryHash(encodeEntry(entry)) } as VerifiedEntry); // a forecast: nobody keeps it
+}
+
 function applyBody(state: OrgState, entry: Entry, eh: Hash): OrgState {
   verifyDraft(state, entry);
   // Whoever endorsed the draft stands behind the entry like those who signed it.
   const context: Context = { signers: [...entry.signers, ...(entry.draft?.endorsers ?? [])], ts: entry.ts, eh };
   check(
     !state.frozen ||
-      entry.type.startsWith('org.') ||
+      entry.type === 'org.freeze' ||
+      entry.type === 'org.unfreeze' ||
       entry.type.endsWith('.revoke') ||
       entry.type === 'member.remove' ||
       entry.type === 'meta.rotate' ||
@@ -55,8 +65,10 @@ const rules: Rules = {
     requireAdmins(state, context, adminThreshold(state));
     check(!state.members.has(body.member), 'E_ID_REUSED', 'member id used before');
     verifyName(body.name);
+    verifyRoles(body.roles);
     return { ...state, members: state.members.set(body.member, { id: body.member, name: body.name, roles: body.roles, removed: false }) };
   },
+  'member.set': applyMemberSet,
   'member.remove': (state, body, context) => {
     requireAdmins(state, context, 1);
     const member = state.members.get(body.member);
@@ -87,6 +99,7 @@ const rules: Rules = {
       'a token lives at most 24 hours, 1 hour where it admits by itself',
     );
     check(!body.autoAdmit || body.groups.length === 1, 'E_TOKEN_SCOPE', 'a token that admits by itself is for one group');
+    verifyGroups(state, body.groups);
     return claimKey({ ...state, tokens: state.tokens.set(body.token, body) }, body.tokenKey, { kind: 'token', id: body.token }, 'sig');
   },
   'machine.enrol': (state, body, context) => {
@@ -118,17 +131,9 @@ const rules: Rules = {
     requireAdmins(state, context, 1);
     const machine = state.machines.get(body.machine);
     check(machine?.status === 'enrolled', 'E_UNKNOWN_ID', 'no machine waits with this id');
-    check(body.owner === undefined || isActiveMember(state, body.owner), 'E_UNKNOWN_ID', 'no such member');
-    return {
-      ...state,
-      machines: state.machines.set(body.machine, {
-        ...machine,
-        status: 'active',
-        groups: body.groups,
-        ...(body.owner === undefined ? {} : { owner: body.owner }),
-      }),
-    };
+    return { ...state, machines: state.machines.set(body.machine, { ...withTerms(state, machine, body), status: 'active' }) };
   },
+  'machine.set': applyMachineSet,
   'machine.revoke': (state, body, context) => {
     requireAdmins(state, context, 1);
     const machine = state.machines.get(body.machine);
@@ -159,20 +164,17 @@ const rules: Rules = {
   'org.freeze': (state, body, context) => {
     requireAdmins(state, context, 1);
     verifyName(body.reason);
-    return { ...state, frozen: true };
+    return { ...state, frozen: true, recovering: undefined };
   },
+  'org.set': applyOrgSet,
   'org.unfreeze': (state, body, context) => {
     requireAdmins(state, context, adminThreshold(state));
     verifyName(body.reason);
     return { ...state, frozen: false };
   },
-  'recovery.set': (state, body, context) => {
-    requireAdmins(state, context, adminThreshold(state));
-    return claimRecovery(state, body);
-  },
-  'recovery.use': () => {
-    throw new ProtocolError('E_TYPE_UNKNOWN', 'recovery is not enabled in this version');
-  },
+  'recovery.set': applyRecoverySet,
+  'recovery.use': applyRecoveryUse,
+  'recovery.finish': applyRecoveryFinish,
   checkpoint: (state, body, context) => {
     check(
       context.signers.every((signer) => signer.kind === 'device'),
@@ -201,6 +203,7 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
     tAdmin: body.tAdmin,
     origins: body.origins,
     rpIds: body.rpIds,
+    authenticators: anyAuthenticator,
     frozen: false,
     mkEpoch: 0,
     mkCommitment: body.mkCommitment,
@@ -209,30 +212,6 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
   const withDevice = addDevice({ ...base, members: base.members.set(member, { id: member, name, roles, removed: false }) }, body.device);
   const founded = body.recovery ? claimRecovery(withDevice, body.recovery) : withDevice;
   return body.policies.reduce((state, policy) => setPolicy(state, policy, eh), founded);
-}
-
-function addDevice(state: OrgState, body: DeviceAdd): OrgState {
-  check(isNewId(state, body.device), 'E_ID_REUSED', 'device id used before');
-  check(state.devices.size < limits.devices, 'E_LIMIT', `more than ${limits.devices} devices`);
-  check(state.rpIds.includes(body.passkey.rpId), 'E_WEBAUTHN', 'a passkey of another relying party');
-  verifyName(body.name);
-  const keyIds: Device['keyIds'] = {
-    sig: keyIdOf('ES256', body.sigKey),
-    presence: keyIdOf('ES256', body.presenceKey),
-    inbox: keyIdOf('X-Wing', body.inboxKey),
-    custody: keyIdOf('X-Wing', body.custodyKey),
-  };
-  const holder = { kind: 'device', id: body.device } as const;
-  let next: OrgState = { ...state, devices: state.devices.set(body.device, { ...body, keyIds, revoked: false }) };
-  next = claimKey(next, body.sigKey, holder, 'sig');
-  next = claimKey(next, body.presenceKey, holder, 'presence');
-  next = claimKey(next, body.passkey.publicKey, holder, 'passkey');
-  return claimKemKey(claimKemKey(next, body.inboxKey, holder), body.custodyKey, holder);
-}
-
-// Devices and machines choose their own ids, and wraps name both alike: none may take another's, nor the kit's.
-function isNewId(state: OrgState, id: string): boolean {
-  return id !== recoveryRecipient && !state.devices.has(id as DeviceId) && !state.machines.has(id as MachineId); // looked up as either
 }
 
 function setPolicy(state: OrgState, body: Policy, eh: Hash): OrgState {
@@ -248,24 +227,6 @@ function setPolicy(state: OrgState, body: Policy, eh: Hash): OrgState {
   const clash = [...state.policies.values()].some((other) => !other.retired && !body.retired && other.pattern === body.pattern && other.policy !== body.policy);
   check(!clash, 'E_POLICY', 'another policy has this pattern');
   return { ...state, policies: state.policies.set(body.policy, { ...body, eh }) };
-}
-
-function claimRecovery(state: OrgState, body: RecoveryKeys): OrgState {
-  const holder = { kind: 'recovery', id: recoveryRecipient } as const;
-  return claimKemKey(claimKey({ ...state, recovery: body }, body.sigKey, holder, 'sig'), body.kemKey, holder);
-}
-
-function claimKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef, use: 'sig' | 'presence' | 'passkey'): OrgState {
-  return claim(state, keyIdOf('ES256', publicKey), { ...holder, use });
-}
-
-function claimKemKey(state: OrgState, publicKey: Uint8Array, holder: SignerRef): OrgState {
-  return claim(state, keyIdOf('X-Wing', publicKey), { ...holder, use: 'kem' });
-}
-
-function claim(state: OrgState, keyId: KeyId, holder: SignerRef & { readonly use: KeyUse }): OrgState {
-  check(!state.keys.has(keyId), 'E_KEY_REUSED', 'a key that the log has seen before');
-  return { ...state, keys: state.keys.set(keyId, holder) };
 }
 
 function verifyInvariants(before: OrgState | undefined, after: OrgState): void {

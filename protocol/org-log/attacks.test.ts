@@ -9,6 +9,7 @@ import { ProtocolError } from '../errors.ts';
 import { limits } from '../limits.ts';
 import { type Envelope, encodeEnvelope, parseEnvelope } from '../sign.ts';
 import { encodeItem, decodeItem } from '../codec.ts';
+import { entryTypes } from './body-codecs.ts';
 import { type Entry, encodeEntry, entryHash, parseEntry, zeroHash } from './entry.ts';
 import { advance } from './apply.ts';
 import { stateHash } from './state-hash.ts';
@@ -164,7 +165,7 @@ describe('INV-LOG-STRICT rows 18, 19, 20: other versions, types and organisation
     for (const key of [1, 2]) for (const value of [0, 2]) expect(await judge(await resign(await freeze(), (map) => map.set(key, value)))).toBe('E_SUITE');
   });
   test('row 19: an unknown type', async () => {
-    for (const type of [0, 21, 65_535]) expect(await judge(await resign(await freeze(), (map) => map.set(6, type)))).toBe('E_TYPE_UNKNOWN');
+    for (const type of [0, entryTypes.length + 1, 65_535]) expect(await judge(await resign(await freeze(), (map) => map.set(6, type)))).toBe('E_TYPE_UNKNOWN');
   });
   test('row 20: the same people in another organisation', async () => {
     const twin = new World('attacks');
@@ -299,9 +300,9 @@ describe('INV-LOG-KEYS row 77: no malformed key, none twice, no id twice', () =>
   test('a token’s or the recovery kit’s key used before', async () => {
     const token = await makeToken(world.random, { expiresAt: world.clock.now() + 1_000, autoAdmit: false, groups: [] });
     expect(await codeOf(world.judge(await world.draft('token.issue', { ...token.facts, tokenKey: ben.facts.sigKey })))).toBe('E_KEY_REUSED');
-    expect(await codeOf(world.judge(await world.draft('recovery.set', { sigKey: ben.facts.presenceKey, kemKey: fresh.facts.inboxKey, delayMs: 0 })))).toBe(
-      'E_KEY_REUSED',
-    );
+    expect(
+      await codeOf(world.judge(await world.draft('recovery.set', { sigKey: ben.facts.presenceKey, kemKey: fresh.facts.inboxKey, delayMs: 0, t: 1, m: 1 }))),
+    ).toBe('E_KEY_REUSED');
     const withKit = new World('kit');
     await withKit.genesis({ withRecovery: true });
     expect(await codeOf(withKit.judge(await withKit.draft('recovery.set', found(withKit.kit, 'kit').facts)))).toBe('E_KEY_REUSED');
@@ -309,6 +310,11 @@ describe('INV-LOG-KEYS row 77: no malformed key, none twice, no id twice', () =>
 });
 
 describe('INV-LOG-TOKEN rows 81, 82: a token is good once, for an hour or a day, for what it says', () => {
+  async function groupIn(at: World): Promise<GroupId> {
+    const group = idFrom<GroupId>(at.random);
+    await at.append('group.set', { group, name: 'runners', members: [] });
+    return group;
+  }
   async function withToken(facts: Parameters<World['issueToken']>[0] = {}): Promise<{ at: World; token: Awaited<ReturnType<World['issueToken']>> }> {
     const at = await org();
     return { at, token: await at.issueToken(facts) };
@@ -328,10 +334,11 @@ describe('INV-LOG-TOKEN rows 81, 82: a token is good once, for an hour or a day,
     expect(await codeOf(at.judge(await at.draft('machine.enrol', enrolmentOf(machine, token.id), [token, machine])))).toBe('E_TOKEN_EXPIRED');
   });
   test('row 82: lives at most 24 hours, 1 hour where it admits by itself, and for one group then', async () => {
-    const group = [idFrom<GroupId>(world.random)];
+    const at = await org();
+    const group = [await groupIn(at)];
     const issue = async (lifeMs: number, autoAdmit: boolean, groups: readonly GroupId[]): Promise<string> => {
-      const token = await makeToken(world.random, { expiresAt: world.clock.now() + lifeMs, autoAdmit, groups });
-      return judge(await world.draft('token.issue', token.facts));
+      const token = await makeToken(at.random, { expiresAt: at.clock.now() + lifeMs, autoAdmit, groups });
+      return codeOf(at.judge(await at.draft('token.issue', token.facts)));
     };
     expect(await issue(limits.tokenLifeMs, false, [])).toBe('accepted');
     expect(await issue(limits.tokenLifeMs + 1, false, [])).toBe('E_TOKEN_EXPIRED');
@@ -339,7 +346,9 @@ describe('INV-LOG-TOKEN rows 81, 82: a token is good once, for an hour or a day,
     expect(await issue(3_600_000, true, group)).toBe('accepted');
     expect(await issue(3_600_001, true, group)).toBe('E_TOKEN_EXPIRED');
     expect(await issue(1_000, true, [])).toBe('E_TOKEN_SCOPE');
-    expect(await issue(1_000, true, [...group, idFrom<GroupId>(world.random)])).toBe('E_TOKEN_SCOPE');
+    expect(await issue(1_000, true, [...group, await groupIn(at)])).toBe('E_TOKEN_SCOPE');
+    expect(await issue(1_000, true, [idFrom<GroupId>(at.random)])).toBe('E_UNKNOWN_ID');
+    expect(await issue(1_000, false, [idFrom<GroupId>(at.random)])).toBe('E_UNKNOWN_ID');
   });
   test('row 82: signs nothing but the enrolment of a machine', async () => {
     const { at, token } = await withToken();
@@ -350,8 +359,9 @@ describe('INV-LOG-TOKEN rows 81, 82: a token is good once, for an hour or a day,
     expect(await codeOf(at.judge(await at.draft('machine.enrol', enrolmentOf(machine, idFrom(at.random)), [token, machine])))).toBe('E_UNKNOWN_ID');
   });
   test('one that admits by itself admits to its group; else the machine waits', async () => {
-    const group = idFrom<GroupId>(world.random);
-    const { at, token } = await withToken({ autoAdmit: true, groups: [group] });
+    const at = await org();
+    const group = await groupIn(at);
+    const token = await at.issueToken({ autoAdmit: true, groups: [group] });
     const ready = await at.enrolMachine('ready', token);
     const waits = await at.enrolMachine('waits');
     expect(at.state.machines.get(ready.id)).toMatchObject({ status: 'active', groups: [group] });

@@ -20,6 +20,7 @@ import {
 } from '../hash.ts';
 import { kemPublicKeyCodec, publicKeyCodec } from '../keys.ts';
 import { limits } from '../limits.ts';
+import type { OrgSet, RecoveryFinish, RecoveryKeys, RecoveryUse } from './org-bodies.ts';
 
 export const nameCodec: Codec<string> = text(limits.nameBytes, 1);
 
@@ -242,16 +243,6 @@ export interface OrgFreeze {
   readonly reason: string;
 }
 export type OrgUnfreeze = OrgFreeze;
-export interface RecoveryKeys {
-  readonly sigKey: Uint8Array;
-  readonly kemKey: Uint8Array;
-  readonly delayMs: number;
-}
-export interface RecoveryUse {
-  readonly reason: string;
-  readonly member: MemberAdd;
-  readonly device: DeviceAdd;
-}
 export interface Checkpoint {
   readonly stateHash: Hash;
 }
@@ -293,5 +284,9 @@ export interface Bodies {
   readonly 'recovery.set': RecoveryKeys;
   readonly 'recovery.use': RecoveryUse;
   readonly checkpoint: Checkpoint;
+  readonly 'member.set': MemberAdd;
+  readonly 'machine.set': MachineAdmit;
+  readonly 'org.set': OrgSet;
+  readonly 'recovery.finish': RecoveryFinish;
 }
 export type EntryType = keyof Bodies;

@@ -21,8 +21,6 @@ import {
   type OrgFreeze,
   type OrgUnfreeze,
   type Policy,
-  type RecoveryKeys,
-  type RecoveryUse,
   type SecretRetire,
   type SecretRewrap,
   type Tier,
@@ -35,6 +33,7 @@ import {
   shareCodec,
   wrapCodec,
 } from './bodies.ts';
+import { type OrgSet, authenticatorsCodec, originsCodec, recoveryCodec, recoveryFinishCodec, recoveryUseCodec, rpIdsCodec } from './org-bodies.ts';
 
 const clauseCodec: Codec<Clause> = record<Clause>({
   k: [1, int(1, limits.quorumN)],
@@ -67,9 +66,13 @@ export const policyCodec: Codec<Policy> = record<Policy>({
   retired: [17, flag],
 });
 
-export const recoveryCodec: Codec<RecoveryKeys> = record<RecoveryKeys>({ sigKey: [1, publicKeyCodec], kemKey: [2, kemPublicKeyCodec], delayMs: [3, time] });
 const exposed = array(secretIdCodec, 1_024);
 const groups = array(groupIdCodec, 64);
+const machineAdmitCodec: Codec<MachineAdmit> = record<MachineAdmit>({
+  machine: [1, machineIdCodec],
+  groups: [2, groups],
+  owner: [3, memberIdCodec, 'optional'],
+});
 
 export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
   genesis: record<Genesis>({
@@ -77,8 +80,8 @@ export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
     founder: [2, memberAddCodec],
     device: [3, deviceAddCodec],
     tAdmin: [4, int(1, limits.admins)],
-    origins: [5, array(text(253, 8), 16, 1)],
-    rpIds: [6, array(text(253, 1), 16, 1)],
+    origins: [5, originsCodec],
+    rpIds: [6, rpIdsCodec],
     recovery: [7, recoveryCodec, 'optional'],
     policies: [8, array(policyCodec, 16)],
     mkCommitment: [9, hashCodec],
@@ -103,7 +106,7 @@ export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
     kemKey: [5, kemPublicKeyCodec],
     mailboxSeed: [6, bytes(32)],
   }),
-  'machine.admit': record<MachineAdmit>({ machine: [1, machineIdCodec], groups: [2, groups], owner: [3, memberIdCodec, 'optional'] }),
+  'machine.admit': machineAdmitCodec,
   'machine.revoke': record<MachineRevoke>({ machine: [1, machineIdCodec], exposed: [2, exposed] }),
   'group.set': record<GroupSet>({ group: [1, groupIdCodec], name: [2, nameCodec], members: [3, array(memberIdCodec, 256)] }),
   'policy.set': policyCodec,
@@ -120,8 +123,18 @@ export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
   'org.freeze': record<OrgFreeze>({ reason: [1, text(512)] }),
   'org.unfreeze': record<OrgUnfreeze>({ reason: [1, text(512)] }),
   'recovery.set': recoveryCodec,
-  'recovery.use': record<RecoveryUse>({ reason: [1, text(512)], member: [2, memberAddCodec], device: [3, deviceAddCodec] }),
+  'recovery.use': recoveryUseCodec,
   checkpoint: record<Checkpoint>({ stateHash: [1, hashCodec] }),
+  'member.set': memberAddCodec,
+  'machine.set': machineAdmitCodec,
+  'org.set': record<OrgSet>({
+    name: [1, nameCodec, 'optional'],
+    tAdmin: [2, int(1, limits.admins)],
+    origins: [3, originsCodec],
+    rpIds: [4, rpIdsCodec],
+    authenticators: [5, authenticatorsCodec],
+  }),
+  'recovery.finish': recoveryFinishCodec,
 };
 
 /** In the order of their numbers on the wire (index + 1); new types are only ever appended. */
@@ -146,4 +159,8 @@ export const entryTypes: readonly EntryType[] = [
   'recovery.set',
   'recovery.use',
   'checkpoint',
+  'member.set',
+  'machine.set',
+  'org.set',
+  'recovery.finish',
 ];

@@ -2,7 +2,8 @@
 import type { Item } from '../codec.ts';
 import { type Hash, hash } from '../hash.ts';
 import { deviceAddCodec, memberAddCodec } from './bodies.ts';
-import { bodyCodecs, policyCodec, recoveryCodec } from './body-codecs.ts';
+import { bodyCodecs, policyCodec } from './body-codecs.ts';
+import { authenticatorsCodec, recoveryCodec, recoveryUseCodec } from './org-bodies.ts';
 import type { Device, Machine, Member, OrgState, PolicyInForce, Secret, Token } from './state.ts';
 
 /** Linear in what the state holds; what did not change since an earlier state is not hashed again. */
@@ -19,7 +20,7 @@ export function stateHash(state: OrgState): Hash {
   add(state.policies.values(), policyItem);
   add(state.secrets.values(), secretItem);
   for (const [keyId, { kind, id, use }] of state.keys.entries()) leaves.push(hash('state', ['key', keyId, kind, id, use]));
-  const { org, name, head, ts, authority, drafted, tAdmin, origins, rpIds, recovery, frozen, mkEpoch, mkCommitment } = state;
+  const { org, name, head, ts, authority, drafted, tAdmin, origins, rpIds, recovery, recovering, authenticators, frozen, mkEpoch, mkCommitment } = state;
   const top: readonly Item[] = [
     org,
     name,
@@ -35,6 +36,8 @@ export function stateHash(state: OrgState): Hash {
     mkCommitment,
     authority,
     drafted ? [drafted.intent, drafted.next] : [],
+    authenticatorsCodec.toItem(authenticators),
+    recovering ? [recovering.eh, recovering.ts, recovering.delayMs, recoveryUseCodec.toItem(recovering)] : [],
   ];
   return hash('state', ['org', top, leaves.sort()]);
 }

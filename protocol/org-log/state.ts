@@ -12,9 +12,10 @@ import {
   type TokenId,
   hash,
 } from '../hash.ts';
-import type { DeviceAdd, GroupSet, MachineEnrol, Policy, RecoveryKeys, Role, SecretPut, ShareCommitment, TokenIssue, WrapEntry } from './bodies.ts';
+import type { DeviceAdd, GroupSet, MachineEnrol, Policy, Role, SecretPut, ShareCommitment, TokenIssue, WrapEntry } from './bodies.ts';
 import type { SignerRef } from './entry.ts';
 import { IdMap } from './id-map.ts';
+import type { Authenticators, RecoveryKeys, RecoveryUse } from './org-bodies.ts';
 
 export interface Head {
   readonly seq: number;
@@ -56,6 +57,13 @@ export interface Secret {
   readonly retired: boolean;
 }
 
+/** A use of the kit whose delay runs: changes nothing yet, and freezing ends it. */
+export interface Recovering extends RecoveryUse {
+  readonly eh: Hash;
+  readonly ts: number;
+  readonly delayMs: number;
+}
+
 /** What a key may do: sign entries and approvals, sign the rest, verify a person, open what is sealed. */
 export type KeyUse = 'sig' | 'presence' | 'passkey' | 'kem';
 
@@ -72,6 +80,8 @@ export interface OrgState {
   readonly origins: readonly string[];
   readonly rpIds: readonly string[];
   readonly recovery?: RecoveryKeys;
+  readonly recovering?: Recovering | undefined;
+  readonly authenticators: Authenticators;
   readonly frozen: boolean;
   readonly mkEpoch: number;
   readonly mkCommitment: Hash;

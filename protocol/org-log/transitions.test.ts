@@ -15,6 +15,12 @@ import { stateHash } from './state-hash.ts';
 const world = new World('transitions');
 await world.genesis({ tAdmin: 2, withRecovery: true, roles: ['admin', 'approver'] });
 const ada = world.device('ada');
+const kit = found(world.kit, 'kit');
+// A use of the kit whose delay is over; recovery.finish has been possible since.
+const lostPhone = await makeDevice(world.random, ada.member, 'ada’s new phone');
+await world.append('recovery.use', { reason: '', member: { member: ada.member, name: 'ada', roles: ['admin'] }, device: lostPhone.facts }, [kit, lostPhone]);
+const use = world.state.head.eh;
+world.clock.advance(kit.facts.delayMs);
 await world.addMember('ben', ['admin', 'approver']);
 const ben = world.device('ben');
 await world.addMember('eve', ['approver'], [ben]);
@@ -23,7 +29,6 @@ const [eve, wil] = [world.device('eve'), world.device('wil')];
 const laptop = await world.addMachine('laptop');
 const waiting = await world.enrolMachine('waiting');
 const token = await world.issueToken();
-const kit = found(world.kit, 'kit');
 const group = idFrom<GroupId>(world.random);
 await world.append('group.set', { group, name: 'on call', members: [world.member('ada').id, world.member('eve').id] }, [ada, ben]);
 const policyBefore = found([...world.state.policies.values()][0], 'policy');
@@ -75,6 +80,7 @@ const writer: Cells = {
 const never = (code: string): Cells => Object.fromEntries(Object.keys(voices).map((name) => [name, name === 'a waiting machine' ? 'E_MACHINE_REVOKED' : code]));
 
 const newMember = { member: idFrom<MemberId>(world.random), name: 'new', roles: [] };
+const terms = { tAdmin: 2, origins: world.state.origins, rpIds: world.state.rpIds, authenticators: world.state.authenticators };
 const newDevice = await makeDevice(world.random, world.member('eve').id, 'second');
 const newMachine = await makeMachine(world.random, 'new');
 const newKit = await makeKit(world.random);
@@ -111,6 +117,24 @@ const rows: readonly Row[] = [
     type: 'member.remove',
     make: (by) => world.draft('member.remove', { member: world.member('wil').id, exposed: [] }, by),
     cells: oneAdmin,
+  },
+  {
+    name: 'member.set, one more role',
+    type: 'member.set',
+    make: (by) => world.draft('member.set', { member: eve.member, name: 'eve', roles: ['approver', 'writer'] }, by),
+    cells: twoAdmins,
+  },
+  {
+    name: 'member.set, another name',
+    type: 'member.set',
+    make: (by) => world.draft('member.set', { member: eve.member, name: 'eva', roles: ['approver'] }, by),
+    cells: twoAdmins,
+  },
+  {
+    name: 'member.set, one role less',
+    type: 'member.set',
+    make: (by) => world.draft('member.set', { member: eve.member, name: 'eve', roles: [] }, by),
+    cells: { ...oneAdmin, 'an approver': 'accepted' },
   },
   {
     name: 'device.add, the member’s own device signing or not',
@@ -162,6 +186,8 @@ const rows: readonly Row[] = [
     cells: { ...never('E_TOKEN_SCOPE'), 'a token': 'accepted' },
   },
   { name: 'machine.admit', type: 'machine.admit', make: (by) => world.draft('machine.admit', { machine: waiting.id, groups: [] }, by), cells: oneAdmin },
+  { name: 'machine.set', type: 'machine.set', make: (by) => world.draft('machine.set', { machine: laptop.id, groups: [group] }, by), cells: oneAdmin },
+  { name: 'org.set', type: 'org.set', make: (by) => world.draft('org.set', terms, by), cells: twoAdmins },
   { name: 'machine.revoke', type: 'machine.revoke', make: (by) => world.draft('machine.revoke', { machine: laptop.id, exposed: [] }, by), cells: oneAdmin },
   {
     name: 'group.set, new',
@@ -226,10 +252,17 @@ const rows: readonly Row[] = [
   { name: 'org.unfreeze', type: 'org.unfreeze', make: (by) => world.draft('org.unfreeze', { reason: '' }, by), cells: twoAdmins },
   { name: 'recovery.set', type: 'recovery.set', make: (by) => world.draft('recovery.set', newKit.facts, by), cells: twoAdmins },
   {
-    name: 'recovery.use, not in this version',
+    name: 'recovery.use, with the new device',
     type: 'recovery.use',
-    make: (by) => world.draft('recovery.use', { reason: '', member: newMember, device: newDevice.facts }, [...by, newDevice]),
-    cells: never('E_TYPE_UNKNOWN'),
+    make: (by) =>
+      world.draft('recovery.use', { reason: '', member: { member: eve.member, name: 'eve', roles: ['admin'] }, device: newDevice.facts }, [...by, newDevice]),
+    cells: { ...never('E_ROLE'), 'the kit': 'accepted' },
+  },
+  {
+    name: 'recovery.finish, with the new device',
+    type: 'recovery.finish',
+    make: (by) => world.draft('recovery.finish', { use }, [...by, lostPhone]),
+    cells: { ...never('E_ROLE'), 'the kit': 'accepted' },
   },
   {
     name: 'checkpoint',

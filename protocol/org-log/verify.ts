@@ -142,7 +142,7 @@ async function verifyIntroduced(
   all: readonly { readonly signed: Signed; readonly voices: Map<KeyId, Voice> }[],
 ): Promise<void> {
   const voices: Voice[] = [];
-  const device = deviceIn(entry);
+  const device = deviceIn(entry) ?? (entry.type === 'recovery.finish' ? state?.recovering?.device : undefined);
   if (device) voices.push(voiceOfNew(device));
   if (entry.type === 'machine.enrol') voices.push({ signer: { kind: 'machine', id: entry.body.machine }, publicKey: entry.body.sigKey });
   const allowed = entry.type === 'genesis' ? entry.body.origins : (state?.origins ?? []);

@@ -13,8 +13,8 @@ import { advance } from '../../protocol/org-log/apply.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import { type Envelope, encodeEnvelope, parseEnvelope } from '../../protocol/sign.ts';
 import type { LogVector, Vector } from '../vector.ts';
-import { type Speaker, World, found, signAs } from '../world.ts';
-import { enrolmentOf, idFrom, makeDevice, makeKit, makeMachine, makeToken } from '../world-people.ts';
+import { type Speaker, World, everyRole, found, signAs } from '../world.ts';
+import { enrolmentOf, idFrom, makeDevice, makeKit, makeMachine, makeToken, origin, rpId } from '../world-people.ts';
 import { halfOf } from '../world-release.ts';
 import type { Named } from './primitives.ts';
 
@@ -83,8 +83,27 @@ async function everyType(): Promise<Named> {
   await world.append('member.remove', { member: world.member('eve').id, exposed: [secret.id] });
   await world.rotate();
   await world.append('org.unfreeze', { reason: '' }, by);
-  await world.append('recovery.set', (await makeKit(world.random)).facts, by);
+  const kit = await makeKit(world.random);
+  await world.append('recovery.set', kit.facts, by);
   await world.append('secret.retire', { secret: secret.id });
+  await world.append('member.set', { member: ben.id, name: 'ben', roles: ['admin', 'approver'] }, [found(by[1], 'ben')]);
+  await world.append('machine.set', { machine: laptop.id, groups: [group] });
+  await world.append(
+    'org.set',
+    {
+      name: 'Difference Engines',
+      tAdmin: 1,
+      origins: [origin, 'https://new.example'],
+      rpIds: [rpId, 'new.example'],
+      authenticators: { deviceBoundOnly: false, aaguids: [new Uint8Array(16)], attested: false },
+    },
+    by,
+  );
+  const phone = await makeDevice(world.random, world.device('ada').member, 'ada’s new phone');
+  const member = { member: phone.member, name: 'ada', roles: everyRole };
+  await world.append('recovery.use', { reason: 'a phone is lost', member, device: phone.facts }, [kit, phone]);
+  world.clock.advance(kit.facts.delayMs);
+  await world.append('recovery.finish', { use: world.state.head.eh }, [kit, phone]);
 
   const log = logOf(world, 'a log with an entry of every type that exists');
   const seen = new Set<EntryType>();
