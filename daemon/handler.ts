@@ -1,5 +1,6 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
 import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
+import { sendAudit } from './audit.ts';
 import { DaemonError } from './errors.ts';
 import { joinAsk, leaseEnd, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
@@ -61,6 +62,10 @@ export function createHandler(deps: HandlerDeps): Handler {
       const from = Number(ask.query.get('from') ?? 0);
       if (!Number.isSafeInteger(from) || from < 0) throw new DaemonError('usage', 'E_ASK', 'from must be a number of an entry');
       ask.reply.json(logLines(state(running), running.link.log.entries().slice(from, from + 1_000)));
+    },
+    [`GET ${localPaths.audit}`]: async (ask) => {
+      state(service());
+      await sendAudit(service(), ask);
     },
     [`POST ${localPaths.logVerify}`]: async (ask) => ask.reply.json(await deps.verifyLog(service())),
   };

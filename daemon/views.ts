@@ -1,9 +1,10 @@
 // What the local API tells about the organisation: names, never values (spec/10-local-api.md §calls).
 import type { LogLine, PolicySummary, SecretInfo, SecretSummary } from '../protocol/local-api.ts';
+import { signerName, subjectOf } from '../protocol/audit/words.ts';
 import { limits } from '../protocol/limits.ts';
 import type { Clause, Policy } from '../protocol/org-log/bodies.ts';
 import { recipientsOf } from '../protocol/org-log/apply-secret.ts';
-import { type Entry, entryHash, parseEntry } from '../protocol/org-log/entry.ts';
+import { entryHash, parseEntry } from '../protocol/org-log/entry.ts';
 import { type OrgState, type Secret, secretAt } from '../protocol/org-log/state.ts';
 import { machineEntitled, policyFor } from '../protocol/policy.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
@@ -101,56 +102,9 @@ export function logLines(state: OrgState, entries: readonly StoredEntry[]): read
       seq: entry.seq,
       at: new Date(entry.ts).toISOString(),
       type: entry.type,
-      by: entry.signers.map(({ kind, id }) => signerName(state, kind, id)),
-      what: whatOf(state, entry),
+      by: entry.signers.map((signer) => signerName(state, signer)),
+      what: subjectOf(state, entry),
       eh: entryHash(payload),
     };
   });
-}
-
-function signerName(state: OrgState, kind: string, id: string): string {
-  const device = kind === 'device' ? state.devices.get(id as never) : undefined; // any id may be looked up
-  if (device) return `${state.members.get(device.member)?.name ?? 'somebody'} (${device.name})`;
-  return kind === 'machine' ? (state.machines.get(id as never)?.name ?? 'a machine') : kind; // as above
-}
-
-function whatOf(state: OrgState, { type, body }: Entry): string {
-  switch (type) {
-    case 'genesis':
-    case 'member.add':
-    case 'member.set':
-    case 'device.add':
-    case 'machine.enrol':
-    case 'group.set':
-      return body.name;
-    case 'policy.set':
-      return body.retired ? `${body.pattern} (ended)` : body.pattern;
-    case 'secret.put':
-      return `${body.path} v${body.ver}`;
-    case 'secret.rewrap':
-    case 'secret.retire':
-      return state.secrets.get(body.secret)?.path ?? '';
-    case 'machine.admit':
-    case 'machine.set':
-    case 'machine.revoke':
-      return state.machines.get(body.machine)?.name ?? '';
-    case 'device.revoke':
-      return state.devices.get(body.device)?.name ?? '';
-    case 'member.remove':
-      return state.members.get(body.member)?.name ?? '';
-    case 'meta.rotate':
-      return `epoch ${body.epoch}`;
-    case 'org.freeze':
-    case 'org.unfreeze':
-      return body.reason;
-    case 'token.issue':
-      return body.autoAdmit ? 'admits by itself' : '';
-    case 'recovery.use':
-      return `${body.member.name}: ${body.reason}`;
-    case 'org.set':
-    case 'recovery.set':
-    case 'recovery.finish':
-    case 'checkpoint':
-      return '';
-  }
 }

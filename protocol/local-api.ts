@@ -270,6 +270,14 @@ export interface LogVerified {
   readonly ms: number;
 }
 
+/**
+ * GET /v1/audit · the whole audit trail as newline-delimited JSON (spec/15-audit.md §export): a header, then entries and receipts that prove
+ * themselves, then the end, signed by this machine. Names, never values.
+ */
+export interface AuditEvent {
+  readonly kind: 'stillvault-audit' | 'entry' | 'receipt' | 'missing' | 'end';
+}
+
 /** Where the socket lives: $STILLVAULT_SOCKET, else $XDG_RUNTIME_DIR/stillvault/daemon.sock, else ~/.stillvault/run/daemon.sock. Header on the loopback port: `authorization: Bearer <token file's text>`. */
 export const localPaths = {
   status: '/v1/status',
@@ -285,5 +293,6 @@ export const localPaths = {
   leasesEnd: '/v1/leases/end',
   log: '/v1/log',
   logVerify: '/v1/log/verify',
+  audit: '/v1/audit',
   sshAgent: '/v1/ssh-agent',
 } as const;

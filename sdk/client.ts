@@ -1,5 +1,6 @@
 // The local daemon as a programming interface (spec/10-local-api.md §calls). No dependencies; values are bytes, so that the caller can wipe them.
 import type {
+  AuditEvent,
   JoinAsk,
   JoinResult,
   LeaseEnd,
@@ -71,6 +72,8 @@ export interface Client {
   endLease(which: LeaseEnd): Promise<readonly LeaseSummary[]>;
   log(from?: number): Promise<readonly LogLine[]>;
   verifyLog(): Promise<LogVerified>;
+  /** The audit trail, line by line (spec/15-audit.md §export): nothing in it is to be believed before it was verified. */
+  audit(signal?: AbortSignal): AsyncGenerator<AuditEvent, void, undefined>;
   join(ask: JoinAsk): Promise<JoinResult>;
 }
 
@@ -131,6 +134,9 @@ export function createClient(options: TransportOptions = {}): Client {
     endLease: (which) => call('POST', localPaths.leasesEnd, which),
     log: (from = 0) => call('GET', `${localPaths.log}?from=${from}`),
     verifyLog: () => call('POST', localPaths.logVerify, {}),
+    async *audit(signal) {
+      for await (const line of requestEvents('GET', localPaths.audit, undefined, signal)) yield line as AuditEvent; // cast: as said above
+    },
     join: (ask) => call('POST', localPaths.join, ask),
   };
 }

@@ -20,6 +20,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   status: { group: 'watch', about: 'what the daemon is doing', load: () => import('./status.ts') },
   lease: { group: 'watch', about: 'live leases: list and end', verbs: ['ls', 'end'], load: () => import('./lease.ts') },
   log: { group: 'watch', about: 'the org log: show and verify', verbs: ['show', 'verify'], load: () => import('./log.ts') },
+  audit: { group: 'watch', about: 'who released what, proved: show, verify, export', verbs: ['show', 'verify', 'export'], load: () => import('./audit.ts') },
   doctor: { group: 'watch', about: 'check everything, and what to do about it', load: () => import('./doctor.ts') },
   up: { group: 'set up', about: 'relay, daemon and console for one person', load: () => import('./up.ts') },
   org: { group: 'set up', about: 'create or show the organisation', verbs: ['show', 'create'], load: () => import('./org.ts') },

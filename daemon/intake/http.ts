@@ -51,6 +51,8 @@ export interface Reply {
   /** Newline-delimited JSON. Does nothing once the client is gone: that is told by the signal. */
   event(value: object): void;
   end(): void;
+  /** Resolves once the client has read what was sent, or is gone: for answers without a known end. */
+  drained(): Promise<void>;
 }
 
 export function createReply(response: ServerResponse): Reply {
@@ -67,6 +69,16 @@ export function createReply(response: ServerResponse): Reply {
     },
     end() {
       response.end();
+    },
+    async drained() {
+      if (!response.writableNeedDrain || response.destroyed) return;
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          response.off('drain', done).off('close', done);
+          resolve();
+        };
+        response.on('drain', done).on('close', done);
+      });
     },
   };
 }

@@ -27,6 +27,8 @@ export interface ReceiptInput {
   readonly tell: readonly Device[];
   /** Marks the request as done, in the same step. */
   readonly consumes?: boolean;
+  /** Called at the very head that the receipt will name: what it throws, the write throws. */
+  readonly stillHolds?: () => void;
 }
 export interface Receipts {
   /** Durable when it resolves. Throws E_PERSIST: then nothing may be delivered. */
@@ -134,8 +136,9 @@ export function createReceipts({ machine, store, link, now, random, onProblem }:
       .catch(onProblem)
       .finally(() => (sending = undefined)));
   return {
-    write: ({ tell: devices, consumes, evidence = [], ...input }) =>
+    write: ({ tell: devices, consumes, stillHolds, evidence = [], ...input }) =>
       inOrder(async () => {
+        stillHolds?.();
         const last = store.lastReceipt();
         const n = (last?.n ?? -1) + 1;
         const position = { n, prev: last?.hash ?? zeroHash, ts: now(), head: link.log.requireState().head };

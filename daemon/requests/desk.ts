@@ -114,7 +114,7 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
     await ask.observe(); // the requester is still who it was
     waiting.check(); // and nothing has changed while the values were opened
     const lease = leaseFrom(deps, answers, anchor.held);
-    await writeRelease(deps, sent, answers, resolved, anchor.held, lease); // from here on the request is consumed, whatever happens
+    await writeRelease(deps, sent, answers, resolved, anchor.held, lease, waiting.check); // from here on the request is consumed, whatever happens
     handOver(deps, ask, asked, sent, answers, items, anchor, lease);
   } catch (error) {
     disposeItems(items);
@@ -209,8 +209,10 @@ async function writeRelease(
   { targets }: Resolved,
   anchor: Anchor | undefined,
   lease: LeaseGrant | undefined,
+  stillHolds: () => void,
 ): Promise<void> {
   await deps.receipts.write({
+    stillHolds,
     outcome: 'released',
     requestId: request.requestId,
     rh: signed.rh,

@@ -123,7 +123,12 @@ function createAsker({ desk, observer }: Deps, outer: Ask, peer: Peer, signal: A
       path: outer.path,
       query: outer.query,
       signal,
-      reply: { json: (value) => onEvent(value as ReleaseEvent), event: (value) => onEvent(value as ReleaseEvent), end: () => undefined }, // what the desk says
+      reply: {
+        json: (value) => onEvent(value as ReleaseEvent), // what the desk says
+        event: (value) => onEvent(value as ReleaseEvent), // as above
+        end: () => undefined,
+        drained: () => Promise.resolve(),
+      },
       body: async () => Promise.reject(new Error('an agent has no body')),
       observe,
       countAsk: outer.countAsk, // all signatures of one agent count together
