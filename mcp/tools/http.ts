@@ -3,10 +3,11 @@ import { z } from 'zod';
 import type { SecretInfo } from '../../protocol/local-api.ts';
 import { StillvaultError } from '../../sdk/errors.ts';
 import type { Value } from '../../sdk/client.ts';
+import { bodyEncoding, hostsInWords, isLoopback, namesHost } from '../../sdk/sending.ts';
 import { bounds } from '../bounds.ts';
 import { sendHttp } from '../http-call.ts';
 import { infoOf, valuesFor, withProgress } from '../session.ts';
-import { type Encode, type Template, fill, parseTemplate } from '../template.ts';
+import { type Template, fill, parseTemplate } from '../template.ts';
 import { type Registrar, defineTool, reason, requestId, waitS } from '../tool.ts';
 
 /** What the transport says itself; a client that says it too could make another message of it. */
@@ -67,7 +68,7 @@ export const httpTool: Registrar = defineTool({
       method,
       url: filledUrl(address, target, values),
       headers: named.map(([name, value]): [string, string] => [name, headerText(name, fill(value, values))]),
-      body: content === undefined ? undefined : fill(content, values, bodyEncoding(headers)),
+      body: content === undefined ? undefined : fill(content, values, bodyEncoding(contentType(headers))),
       timeoutMs: timeout_s === undefined ? bounds.httpMs.usual : timeout_s * 1_000,
     };
     for (const { bytes } of values) bytes.fill(0);
@@ -93,13 +94,11 @@ function targetOf({ parts }: Template): URL {
   return url;
 }
 
-const isLoopback = (host: string): boolean => host === 'localhost' || host === '[::1]' || /^127\.\d+\.\d+\.\d+$/.test(host);
-
-/** A host of the policy is a name for https on its usual port, or a name with its port. */
-function verifyHost({ path, policy }: SecretInfo, { host }: URL): void {
-  if (policy.hosts?.some((allowed) => allowed.toLowerCase().replace(/:443$/, '') === host) === true) return;
-  const where = policy.hosts === undefined || policy.hosts.length === 0 ? 'its policy names no host' : `its policy names ${policy.hosts.join(', ')}`;
-  throw new StillvaultError('policy_forbids', `${path} may not be sent to ${host}: ${where}; nobody was asked`, { detail: 'E_POLICY' });
+function verifyHost({ path, policy }: SecretInfo, target: URL): void {
+  if (namesHost(policy.hosts, target)) return;
+  throw new StillvaultError('policy_forbids', `${path} may not be sent to ${target.host}: ${hostsInWords(policy.hosts)}; nobody was asked`, {
+    detail: 'E_POLICY',
+  });
 }
 
 function filledUrl(address: Template, target: URL, values: readonly Value[]): URL {
@@ -113,9 +112,6 @@ function headerText(name: string, text: string): string {
   return text;
 }
 
-/** A value with a quote in it stays one value. */
-function bodyEncoding(headers: Readonly<Record<string, string>>): Encode {
-  const type = Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
-  if (/^application\/(?:[\w.+-]+\+)?json\b/i.test(type)) return (text) => JSON.stringify(text).slice(1, -1);
-  return /^application\/x-www-form-urlencoded\b/i.test(type) ? encodeURIComponent : (text) => text;
+function contentType(headers: Readonly<Record<string, string>>): string {
+  return Object.entries(headers).find(([name]) => name.toLowerCase() === 'content-type')?.[1] ?? '';
 }

@@ -1,0 +1,77 @@
+// The egress proxy for `run --proxy` and `stillvault proxy`: options, asking, and a running proxy (spec/16-proxy.md §command-line).
+import type { RunningProxy } from '../../../proxy/start.ts';
+import type { ReleaseAsk } from '../../../protocol/local-api.ts';
+import { askFrom } from '../get.ts';
+import { type Options, usage } from '../terminal/arguments.ts';
+import type { Call } from '../terminal/command.ts';
+import { releasedNote } from '../terminal/released.ts';
+import { printable } from '../terminal/text.ts';
+import { awaitPeople, waitingText } from '../terminal/waiting.ts';
+import type { Variables } from './variables.ts';
+
+export const proxyOptions: Options = {
+  lazy: { about: 'proxy: ask at the first use of a secret, not before the start' },
+  'deny-unmatched': { about: 'proxy: refuse hosts that nothing names' },
+  'allow-host': { about: 'proxy: a further host, also one on this machine or another port', takes: 'HOST[:PORT]', repeats: true },
+  tunnel: { about: 'proxy: a host whose connections stay closed (pinned, client certificate)', takes: 'HOST[:PORT]', repeats: true },
+  ca: { about: 'proxy: certificates to believe beside those of the system', takes: 'FILE', repeats: true },
+};
+
+/** For `run`, where these options mean nothing without --proxy. Throws usage. */
+export function verifyNoProxyOptions({ args }: Pick<Call, 'args'>): void {
+  const stray = Object.keys(proxyOptions).find((name) => args.has(name));
+  if (stray !== undefined) throw usage(`--${stray} belongs to the proxy: add --proxy`);
+}
+
+/** Asks people, unless --lazy; the proxy runs until it is disposed. Throws StillvaultError, and Interrupted where Ctrl-C withdrew. */
+export async function openProxy({ args, world, output, client }: Call, { plain, secret }: Variables, port = 0): Promise<RunningProxy> {
+  const isLazy = args.has('lazy');
+  const ask = askFrom(args);
+  if (isLazy && ask.leaseOnly === true) throw usage('--lazy asks people later, --lease-only never: one of them');
+  const hosts = [...args.all('allow-host'), ...args.all('tunnel')];
+  const odd = hosts.find((host) => !/^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host));
+  if (odd !== undefined) throw usage(`${printable(odd)} is no host: write api.example.com or localhost:8443`);
+  if (ask.lease !== undefined)
+    output.note('a lease serves the whole tree of processes: the program could read the values itself with stillvault get. Without --ttl it cannot.');
+  const { startProxy } = await import('../../../proxy/start.ts');
+  const daemon = client();
+  const withdrawal = new AbortController();
+  const now = (question: ReleaseAsk) => awaitPeople({ world, output }, (waiting) => daemon.release(question, waiting));
+  // The terminal is the program's by then: a line for each question, and Ctrl-C is not ours.
+  const later = (question: ReleaseAsk) =>
+    daemon.release(question, {
+      signal: withdrawal.signal,
+      onProgress: (event) => (event.event === 'waiting' ? output.note(waitingText(event, [], world.now())) : undefined),
+    });
+  let isRunning = false;
+  const proxy = await startProxy({
+    client: daemon,
+    async release(question) {
+      if (isRunning) return later(question);
+      const released = await now(question);
+      releasedNote(output, released, world.now());
+      return released;
+    },
+    variables: secret,
+    plain,
+    ask,
+    isLazy,
+    denyUnmatched: args.has('deny-unmatched'),
+    allowed: args.all('allow-host'),
+    tunnelled: args.all('tunnel'),
+    caFiles: args.all('ca'),
+    env: world.env,
+    port,
+    random: world.random,
+    now: world.now,
+    log: (line) => output.note(printable(line)),
+  });
+  isRunning = true;
+  return {
+    ...proxy,
+    async [Symbol.asyncDispose]() {
+      withdrawal.abort();
+      await proxy[Symbol.asyncDispose]();
+    },
+  };
+}

@@ -1,0 +1,89 @@
+// Starts the egress proxy: one listener on loopback, one credential, one authority, one set of secrets (spec/16-proxy.md).
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type Socket, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { StillvaultError } from '../sdk/errors.ts';
+import { isLoopback } from '../sdk/sending.ts';
+import { createAuthority } from './authority.ts';
+import { bounds } from './bounds.ts';
+import { type Rules, isNamed, serveConnection } from './connection.ts';
+import { type DeskOptions, createDesk } from './desk.ts';
+import { proxyEnvironment } from './environment.ts';
+import { readRoots } from './roots.ts';
+import { createUpstream } from './upstream.ts';
+
+export interface ProxyOptions extends Omit<DeskOptions, 'nowMs'>, Rules {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Variables that are no secret, for AWS_ACCESS_KEY_ID. */
+  readonly plain: Readonly<Record<string, string>>;
+  /** Certificates to believe beside those of the system. */
+  readonly caFiles: readonly string[];
+  readonly port: number;
+  readonly now: () => number;
+}
+export interface RunningProxy extends AsyncDisposable {
+  /** With its credential. */
+  readonly url: string;
+  /** Placeholders, addresses and certificates: no value. */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+/** Throws StillvaultError: usage, policy_forbids, or why people or the daemon gave nothing. */
+export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  const { env, plain, caFiles, port, now, random, log, variables } = options;
+  const rules: Rules = options;
+  const roots = readRoots(env, caFiles);
+  const desk = createDesk({ ...options, nowMs: () => performance.now() });
+  await desk.open();
+  const authority = await createAuthority(random, now);
+  const upstream = createUpstream(roots, (target) => isNamed(target, rules, desk));
+  const token = Buffer.from(random(24)).toString('base64url');
+  const ending = new AbortController();
+  const secretKey = desk.placeholders.get('AWS_SECRET_ACCESS_KEY');
+  const keyId = desk.placeholders.get('AWS_ACCESS_KEY_ID') ?? plain['AWS_ACCESS_KEY_ID'];
+  const deps = {
+    credential: Buffer.from(`stillvault:${token}`).toString('base64'),
+    rules,
+    desk,
+    aws: secretKey === undefined || keyId === undefined ? undefined : { keyId, secretKey },
+    authority,
+    upstream,
+    signal: ending.signal,
+    log,
+  };
+  const open = new Set<Socket>();
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    if (open.size >= bounds.connections) return void socket.destroy();
+    open.add(socket);
+    socket.once('close', () => open.delete(socket)).on('error', () => undefined);
+    void serveConnection(socket, deps).catch(() => socket.destroy());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) => reject(new StillvaultError('error', `the proxy cannot listen on port ${port} of this machine`, { cause })));
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  const folder = mkdtempSync(join(env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'stillvault-proxy-'));
+  const [addedFile, wholeFile] = [join(folder, 'authority.pem'), join(folder, 'authorities.pem')];
+  writeFileSync(addedFile, `${roots.extra}${authority.cert}`, { mode: 0o600 });
+  writeFileSync(wholeFile, `${roots.system}${roots.extra}${authority.cert}`, { mode: 0o600 });
+  const address = server.address();
+  const url = `http://stillvault:${token}@127.0.0.1:${address !== null && typeof address === 'object' ? address.port : port}`;
+  const named = [...desk.hosts(), ...rules.allowed, ...rules.tunnelled];
+  const isLocalServed = named.some((host) => isLoopback(host.toLowerCase().replace(/:\d+$/, '')));
+  return {
+    url,
+    environment: {
+      ...proxyEnvironment({ url, addedFile, wholeFile, isLocalServed }),
+      ...Object.fromEntries([...variables.keys()].map((name) => [name, desk.placeholders.get(name) ?? ''])),
+    },
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of open) socket.destroy();
+      await closed;
+      desk.end();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
