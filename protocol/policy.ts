@@ -15,8 +15,10 @@ export function verifyPattern(pattern: string): void {
 }
 
 export function matches(pattern: string, path: string): boolean {
-  const want = pattern.split('/');
-  const have = path.split('/');
+  return fits(pattern.split('/'), path.split('/'));
+}
+
+function fits(want: readonly string[], have: readonly string[]): boolean {
   for (const [index, segment] of want.entries()) {
     if (segment === '**') return have.length > index || index === 0;
     if (have[index] === undefined || (segment !== '*' && segment !== have[index])) return false;
@@ -37,9 +39,42 @@ function moreSpecific(a: string, b: string): number {
 
 /** The most specific policy in force for `path`; undefined is "default deny". */
 export function policyFor(state: OrgState, path: string): PolicyInForce | undefined {
-  return [...state.policies.values()]
-    .filter((policy) => !policy.retired && matches(policy.pattern, path))
-    .sort((a, b) => moreSpecific(a.pattern, b.pattern))[0];
+  const have = path.split('/');
+  return inForce(state.policies).find(({ want }) => fits(want, have))?.policy;
+}
+
+interface Wanted {
+  readonly want: readonly string[];
+  readonly policy: PolicyInForce;
+}
+// Most specific first; sorted once for each map of policies, which never changes.
+const sorted = new WeakMap<OrgState['policies'], readonly Wanted[]>();
+function inForce(policies: OrgState['policies']): readonly Wanted[] {
+  const before = sorted.get(policies);
+  if (before) return before;
+  const live = [...policies.values()].filter(({ retired }) => !retired).sort((a, b) => moreSpecific(a.pattern, b.pattern));
+  const wanted = live.map((policy) => ({ want: policy.pattern.split('/'), policy }));
+  sorted.set(policies, wanted);
+  return wanted;
+}
+
+/**
+ * Remembers the last answer about each policy for as long as the parts of the state it was made from are the same objects: states and policies
+ * are immutable, and the rules ask the same for every version of a secret.
+ */
+export function rememberFor<T>(
+  partsOf: (state: OrgState) => readonly unknown[],
+  make: (state: OrgState, policy: Policy) => T,
+): (state: OrgState, policy: Policy) => T {
+  const last = new WeakMap<Policy, { readonly parts: readonly unknown[]; readonly answer: T }>();
+  return (state, policy) => {
+    const parts = partsOf(state);
+    const before = last.get(policy);
+    if (before?.parts.every((part, index) => part === parts[index])) return before.answer;
+    const answer = make(state, policy);
+    last.set(policy, { parts, answer });
+    return answer;
+  };
 }
 
 function namedApprovers(state: OrgState, clause: Clause): readonly MemberId[] {
@@ -63,7 +98,9 @@ export interface Quorum {
 }
 
 /** Who can make the quorum of a policy now. Throws E_QUORUM where nobody could. */
-export function quorumOf(state: OrgState, policy: Policy): Quorum {
+export const quorumOf: (state: OrgState, policy: Policy) => Quorum = rememberFor(({ members, devices, groups }) => [members, devices, groups], makeQuorum);
+
+function makeQuorum(state: OrgState, policy: Policy): Quorum {
   const clauses = policy.clauses.map((clause) => ({ k: clause.k, members: clauseMembers(state, clause) }));
   const members = [...new Set(clauses.flatMap((clause) => clause.members))].sort();
   const k = clauses.reduce((sum, clause) => sum + clause.k, 0);

@@ -2,7 +2,7 @@
 import { check } from '../errors.ts';
 import type { DeviceId, MachineId } from '../hash.ts';
 import { limits } from '../limits.ts';
-import { entitledMachines, policyFor, quorumOf } from '../policy.ts';
+import { entitledMachines, policyFor, quorumOf, rememberFor } from '../policy.ts';
 import { verifyFieldName, verifyName, verifyPath } from '../text.ts';
 import { keyIdOf } from '../keys.ts';
 import { type Context, machineOf, memberOf } from './authority.ts';
@@ -19,7 +19,12 @@ export interface RecipientSlot {
 
 export const recoveryRecipient: string = '00'.repeat(16);
 
-export function recipientsOf(state: OrgState, policy: Policy): readonly RecipientSlot[] {
+export const recipientsOf: (state: OrgState, policy: Policy) => readonly RecipientSlot[] = rememberFor(
+  ({ members, devices, groups, machines, recovery }) => [members, devices, groups, machines, recovery],
+  makeRecipients,
+);
+
+function makeRecipients(state: OrgState, policy: Policy): readonly RecipientSlot[] {
   const devices = quorumOf(state, policy)
     .members.flatMap((member) => devicesOf(state, member))
     .map((device) => ({ kind: 'device' as const, recipient: device.device as string, keyId: device.keyIds.custody })); // slots of all kinds: the brand goes

@@ -45,6 +45,11 @@ export class IdMap<K extends string, V> {
   }
 }
 
+// Of the first two hex digits: parsing them costs more than the look-up.
 function bucketOf(key: string): number {
-  return Number.parseInt(key.slice(0, 2), 16);
+  return (digitOf(key.charCodeAt(0)) << 4) | digitOf(key.charCodeAt(1));
+}
+
+function digitOf(code: number): number {
+  return code < 58 ? code - 48 : code - 87;
 }

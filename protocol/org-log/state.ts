@@ -119,7 +119,23 @@ export function activeDevice(state: OrgState, id: DeviceId): Device | undefined 
 }
 
 export function devicesOf(state: OrgState, member: MemberId): readonly Device[] {
-  return isActiveMember(state, member) ? [...state.devices.values()].filter((device) => device.member === member && !device.revoked) : [];
+  return isActiveMember(state, member) ? (liveDevices(state.devices).get(member) ?? []) : [];
+}
+
+// Sorted by member once for each map of devices, which never changes: the rules ask for every entry.
+const liveKnown = new WeakMap<OrgState['devices'], ReadonlyMap<MemberId, readonly Device[]>>();
+function liveDevices(devices: OrgState['devices']): ReadonlyMap<MemberId, readonly Device[]> {
+  const before = liveKnown.get(devices);
+  if (before) return before;
+  const byMember = new Map<MemberId, Device[]>();
+  for (const device of devices.values()) {
+    if (device.revoked) continue;
+    const others = byMember.get(device.member);
+    if (others) others.push(device);
+    else byMember.set(device.member, [device]);
+  }
+  liveKnown.set(devices, byMember);
+  return byMember;
 }
 
 export function activeMachine(state: OrgState, id: MachineId): Machine | undefined {

@@ -33,13 +33,17 @@ interface Signed {
   readonly message: Uint8Array;
   readonly hash: Hash;
   readonly signatures: readonly EnvelopeSignature[];
+  readonly later?: Later | undefined;
 }
 
+/** Takes checks of signatures that are under way: nothing that was read counts before all of them have resolved. */
+export type Later = (proof: Promise<void>) => void;
+
 /** Throws a coded ProtocolError on the first thing that is not right. `state` is undefined for genesis only. */
-export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array, now: number): Promise<VerifiedEntry> {
+export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array, now: number, later?: Later): Promise<VerifiedEntry> {
   const envelope = parseEnvelope('entry', bytes, limits.entryBytes);
   const eh = entryHash(envelope.payload);
-  const signed: Signed = { message: preAuthEncode(envelope.payloadType, envelope.payload), hash: eh, signatures: envelope.signatures };
+  const signed: Signed = { message: preAuthEncode(envelope.payloadType, envelope.payload), hash: eh, signatures: envelope.signatures, later };
   const known = state ? await verifyKnown(state, signed) : new Map<KeyId, Voice>();
   check(state === undefined || known.size > 0, 'E_SIGNERS', 'no signer of this organisation');
   const entry = parseEntry(envelope.payload);
@@ -47,7 +51,7 @@ export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array
   if (state) verifyPlace(state, entry, eh);
   else check(entry.seq === 0 && entry.prev === zeroHash && orgIdOf(zeroHash) === entry.org, 'E_CHAIN', 'not a first entry');
   verifyTime(state, entry, now);
-  const endorsed = endorsedIn(entry, envelope);
+  const endorsed = endorsedIn(entry, envelope, later);
   check(entry.signers.length === signed.signatures.length, 'E_SIGNERS', 'signatures missing or added');
   const agreed = state && endorsed ? await verifyKnown(state, endorsed) : new Map<KeyId, Voice>();
   await verifyIntroduced(state, entry, [{ signed, voices: known }, ...(endorsed ? [{ signed: endorsed, voices: agreed }] : [])]);
@@ -60,11 +64,11 @@ export async function verifyEntry(state: OrgState | undefined, bytes: Uint8Array
 }
 
 // What a draft's endorsers signed is made again from the entry; the entry names them, so that none can be added or taken away.
-function endorsedIn({ org, draft }: Entry, envelope: Envelope): Signed | undefined {
+function endorsedIn({ org, draft }: Entry, envelope: Envelope, later: Later | undefined): Signed | undefined {
   check((draft !== undefined) === (envelope.endorsements !== undefined), 'E_SIGNERS', 'endorsements without a draft, or a draft without');
   if (!draft || !envelope.endorsements) return undefined;
   const intent: Intent = { org, authority: draft.authority, items: draft.items, expiresAt: draft.expiresAt };
-  return signedIntent(intent, envelope.endorsements);
+  return { ...signedIntent(intent, envelope.endorsements), later };
 }
 
 function signedIntent(intent: Intent, signatures: readonly EnvelopeSignature[]): Signed {
@@ -104,6 +108,12 @@ function voiceOf(state: OrgState, keyId: KeyId): Voice | undefined {
 }
 
 async function verifyVoice(voice: Voice, signed: Signed, signature: EnvelopeSignature, origins: readonly string[]): Promise<void> {
+  const proof = proveVoice(voice, signed, signature, origins);
+  if (signed.later) signed.later(proof);
+  else await proof;
+}
+
+async function proveVoice(voice: Voice, signed: Signed, signature: EnvelopeSignature, origins: readonly string[]): Promise<void> {
   await verifySignature(voice.publicKey, signed.message, signature.signature);
   check(
     (signature.assertion !== undefined) === (voice.passkey !== undefined),
