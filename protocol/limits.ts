@@ -33,6 +33,8 @@ export const limits = {
   quorumN: 16,
   /** Printed shares of a recovery kit: as many people as a quorum. */
   kitShares: 16,
+  /** Secrets of one secret.rewrap: what fits an entry with a few wraps each. */
+  rewrapItems: 64,
   itemsPerRequest: 16,
   ancestors: 6,
   argv: 32,

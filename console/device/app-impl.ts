@@ -15,7 +15,7 @@ import { revokeDevice } from './devices.ts';
 import { admitMachine, endLease, freeze, issueToken, revokeMachine } from './machines.ts';
 import { type OpenedDevice, openDevice } from './opened.ts';
 import { setPolicy } from './policies.ts';
-import { shareSecret } from './rewrap.ts';
+import { shareSecrets } from './rewrap.ts';
 import { putSecret, retireSecret } from './secrets.ts';
 import { type Session, completeStart, openSession } from './session.ts';
 import { type StoredDevice, decodeDevice, deviceRecord } from './stored-device.ts';
@@ -156,7 +156,7 @@ export function createApp(platform: Platform): App {
     },
     putSecret: (input) => withSession((session) => putSecret(session, input)),
     retireSecret: (secret) => withSession((session) => retireSecret(session, secret)),
-    shareSecret: (secret) => withSession((session) => shareSecret(session, secret)),
+    shareSecret: (secret) => withSession((session) => shareSecrets(session, [secret])),
     endLease: (lease) =>
       act(async () => {
         const { session, receipts, markEnding } = opened();

@@ -46,7 +46,7 @@ export function whatOf(state: OrgState, entry: Proposed): string {
     case 'secret.put':
       return `stored ${entry.body.path} version ${entry.body.ver}${entry.body.proposedBy === undefined ? '' : `, proposed by ${machine(entry.body.proposedBy)}`}`;
     case 'secret.rewrap':
-      return `shared ${state.secrets.get(entry.body.secret)?.path ?? 'a secret'} with ${entry.body.wraps.length} more`;
+      return `shared ${entry.body.items.map(({ secret, wraps }) => `${state.secrets.get(secret)?.path ?? 'a secret'} with ${wraps.length} more`).join(', ')}`;
     case 'secret.retire':
       return `retired ${state.secrets.get(entry.body.secret)?.path ?? 'a secret'}`;
     case 'meta.rotate':

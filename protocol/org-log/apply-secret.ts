@@ -6,7 +6,7 @@ import { entitledMachines, policyFor, quorumOf, rememberFor } from '../policy.ts
 import { verifyFieldName, verifyName, verifyPath } from '../text.ts';
 import { keyIdOf } from '../keys.ts';
 import { type Context, machineOf, memberOf } from './authority.ts';
-import type { Policy, SecretPut, SecretRewrap, SecretRetire, WrapEntry } from './bodies.ts';
+import type { Policy, RewrapItem, SecretPut, SecretRewrap, SecretRetire, WrapEntry } from './bodies.ts';
 import { zeroHash } from './entry.ts';
 import { type OrgState, activeDevice, activeMachine, devicesOf, hasRole, pathKey, secretAt } from './state.ts';
 
@@ -88,7 +88,12 @@ function verifyExactRecipients(wraps: readonly WrapEntry[], slots: readonly Reci
   );
 }
 
-export function applySecretRewrap(state: OrgState, body: SecretRewrap, context: Context): OrgState {
+export function applySecretRewrap(state: OrgState, { items }: SecretRewrap, context: Context): OrgState {
+  check(new Set(items.map(({ secret }) => secret)).size === items.length, 'E_FIELD', 'a secret twice');
+  return items.reduce((after, item) => rewrapOne(after, item, context), state);
+}
+
+function rewrapOne(state: OrgState, body: RewrapItem, context: Context): OrgState {
   const secret = state.secrets.get(body.secret);
   check(secret !== undefined && !secret.retired, 'E_UNKNOWN_ID', 'no such secret');
   check(secret.putEh === body.putEh, 'E_VERSION', 'not the newest version');

@@ -223,12 +223,16 @@ export const secretPutCodec: Codec<SecretPut> = record<SecretPut>({
 });
 
 /** Wraps added for recipients that policy gives but that had none: never a change of value, share or key. */
-export interface SecretRewrap {
+export interface RewrapItem {
   readonly secret: SecretId;
   readonly putEh: Hash;
   readonly policyEh: Hash;
   readonly shares: readonly ShareCommitment[];
   readonly wraps: readonly WrapEntry[];
+}
+/** All of them or none: one entry serves many secrets when a machine or a device joins. */
+export interface SecretRewrap {
+  readonly items: readonly RewrapItem[];
 }
 export interface SecretRetire {
   readonly secret: SecretId;

@@ -21,6 +21,7 @@ import {
   type OrgFreeze,
   type OrgUnfreeze,
   type Policy,
+  type RewrapItem,
   type SecretRetire,
   type SecretRewrap,
   type Tier,
@@ -66,6 +67,13 @@ export const policyCodec: Codec<Policy> = record<Policy>({
   retired: [17, flag],
 });
 
+export const rewrapItemCodec: Codec<RewrapItem> = record<RewrapItem>({
+  secret: [1, secretIdCodec],
+  putEh: [2, hashCodec],
+  policyEh: [3, hashCodec],
+  shares: [4, array(shareCodec, limits.quorumN)],
+  wraps: [5, array(wrapCodec, limits.devices + limits.machines + 1, 1)],
+});
 const exposed = array(secretIdCodec, 1_024);
 const groups = array(groupIdCodec, 64);
 const machineAdmitCodec: Codec<MachineAdmit> = record<MachineAdmit>({
@@ -111,13 +119,7 @@ export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
   'group.set': record<GroupSet>({ group: [1, groupIdCodec], name: [2, nameCodec], members: [3, array(memberIdCodec, 256)] }),
   'policy.set': policyCodec,
   'secret.put': secretPutCodec,
-  'secret.rewrap': record<SecretRewrap>({
-    secret: [1, secretIdCodec],
-    putEh: [2, hashCodec],
-    policyEh: [3, hashCodec],
-    shares: [4, array(shareCodec, limits.quorumN)],
-    wraps: [5, array(wrapCodec, limits.devices + limits.machines + 1, 1)],
-  }),
+  'secret.rewrap': record<SecretRewrap>({ items: [1, array(rewrapItemCodec, limits.rewrapItems, 1)] }),
   'secret.retire': record<SecretRetire>({ secret: [1, secretIdCodec] }),
   'meta.rotate': record<MetaRotate>({ epoch: [1, count], commitment: [2, hashCodec], wraps: [3, hashCodec] }),
   'org.freeze': record<OrgFreeze>({ reason: [1, text(512)] }),

@@ -1,12 +1,14 @@
 // Secrets in the log: the recipients of a version are exactly those of the policy, versions follow each other (spec/05-org-log.md §secrets; rows 1, 7, 73).
 import { describe, expect, test } from 'bun:test';
 import { codeOf } from '../../testing/code-of.ts';
-import { World, found } from '../../testing/world.ts';
+import { World, found, textOf } from '../../testing/world.ts';
 import { idFrom, makeKit } from '../../testing/world-people.ts';
 import { halfOf, shareOf } from '../../testing/world-release.ts';
 import { openSecret, rewrapForDevice, rewrapForMachine, sealSecret } from '../custody.ts';
 import { type Hash, type SecretId, blobHash } from '../hash.ts';
-import type { SecretPut, SecretRewrap } from './bodies.ts';
+import { limits } from '../limits.ts';
+import { rewrapBatches } from '../rewrap.ts';
+import type { RewrapItem, SecretPut } from './bodies.ts';
 import { zeroHash } from './entry.ts';
 import { byRecipient } from './apply-secret.ts';
 import { secretAt } from './state.ts';
@@ -143,7 +145,7 @@ describe('INV-SECRET-VERSION row 7: versions follow each other and paths belong 
 });
 
 describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a holder, and change nothing else', () => {
-  async function lateComers(k = 1): Promise<{ at: World; base: SecretRewrap }> {
+  async function lateComers(k = 1): Promise<{ at: World; base: RewrapItem }> {
     const at = await org(k);
     await at.put('prod/db', 'value');
     const secret = at.secret('prod/db');
@@ -152,15 +154,15 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     await at.addDevice('ben');
     return { at, base: { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [] } };
   }
-  const judgeRewrap = async (at: World, body: SecretRewrap, by: Parameters<World['draft']>[2]): Promise<string> =>
-    codeOf(at.judge(await at.draft('secret.rewrap', body, by)));
+  const judgeRewrap = async (at: World, item: RewrapItem, by: Parameters<World['draft']>[2]): Promise<string> =>
+    codeOf(at.judge(await at.draft('secret.rewrap', { items: [item] }, by)));
 
   test('a machine gives a new machine its half, and the value opens with it', async () => {
     const { at, base } = await lateComers();
     const [laptop, late] = [at.machine('laptop'), at.machine('late')];
     const { entry, blob } = await rewrapForMachine(at.state, at.secret('prod/db'), late.id, await halfOf(at, laptop, at.secret('prod/db')));
     at.blobs.set(blobHash(blob), blob);
-    await at.append('secret.rewrap', { ...base, wraps: [entry] }, [laptop]);
+    await at.append('secret.rewrap', { items: [{ ...base, wraps: [entry] }] }, [laptop]);
     const secret = at.secret('prod/db');
     const ada_ = at.device('ada');
     const opened = await openSecret(
@@ -187,7 +189,7 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     expect(await judgeRewrap(at, { ...body, shares: [{ ...added, commitment: zeroHash }], wraps: [entry] }, [at.device('ada')])).toBe('E_SHARE_COMMIT');
     expect(await judgeRewrap(at, { ...body, shares: [{ ...added, x: 1 }], wraps: [entry] }, [at.device('ada')])).toBe('E_SHARE_COMMIT');
     expect(await judgeRewrap(at, { ...body, shares: [{ ...added, member: at.member('wil').id }], wraps: [entry] }, [at.device('ada')])).toBe('E_SHARE_COMMIT');
-    await at.append('secret.rewrap', { ...body, shares: [added], wraps: [entry] }, [at.device('ada')]);
+    await at.append('secret.rewrap', { items: [{ ...body, shares: [added], wraps: [entry] }] }, [at.device('ada')]);
     expect(await shareOf(at, at.device('eve'), at.secret('prod/db'))).toEqual({ x, share });
   });
 
@@ -199,7 +201,7 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     const { entry, blob } = await rewrapForDevice(at.state, secret, second.id, x, share);
     at.blobs.set(blobHash(blob), blob);
     expect(await judgeRewrap(at, { ...base, wraps: [entry] }, [at.device('ben')])).toBe('E_RECIPIENTS');
-    await at.append('secret.rewrap', { ...base, wraps: [entry] }, [at.device('ada')]);
+    await at.append('secret.rewrap', { items: [{ ...base, wraps: [entry] }] }, [at.device('ada')]);
     expect(await shareOf(at, second, at.secret('prod/db'))).toEqual({ x, share });
   });
 
@@ -208,7 +210,7 @@ describe('INV-SECRET-REWRAP wraps are added for those whom policy gives, by a ho
     const [laptop, late, second] = [at.machine('laptop'), at.machine('late'), found(at.member('ada').devices[1], 'second')];
     const forMachine = { kind: 'machine', recipient: late.id, keyId: late.kem.keyId, wrap: zeroHash } as const;
     const forDevice = { kind: 'device', recipient: second.id, keyId: second.custody.keyId, wrap: zeroHash } as const;
-    const refused: readonly (readonly [what: string, body: SecretRewrap, by: Parameters<World['draft']>[2], code: string])[] = [
+    const refused: readonly (readonly [what: string, body: RewrapItem, by: Parameters<World['draft']>[2], code: string])[] = [
       ['as it should be', { ...base, wraps: [forMachine] }, [laptop], 'accepted'],
       ['two for one recipient', { ...base, wraps: [forMachine, forMachine] }, [laptop], 'E_RECIPIENTS'],
       ['for somebody whom policy does not give', { ...base, wraps: [{ ...forMachine, recipient: idFrom(at.random) }] }, [laptop], 'E_RECIPIENTS'],
@@ -267,4 +269,60 @@ test('only a writer on a device puts: a machine’s key alone replaces nothing',
   expect(await codeOf(world.judge(await world.draft('secret.put', { ...honest, proposedBy: world.machine('laptop').id }, [world.device('wil')])))).toBe(
     'accepted',
   );
+});
+
+describe('INV-SECRET-BATCH one entry serves many secrets: all of them or none', () => {
+  async function many(count: number): Promise<{ at: World; items: RewrapItem[] }> {
+    const at = new World('batch');
+    await at.genesis();
+    const laptop = await at.addMachine('laptop');
+    for (let n = 0; n < count; n++) await at.put(`prod/${n}`, `value ${n}`);
+    const late = await at.addMachine('late');
+    const items: RewrapItem[] = [];
+    for (let n = 0; n < count; n++) {
+      const secret = at.secret(`prod/${n}`);
+      const { entry, blob } = await rewrapForMachine(at.state, secret, late.id, await halfOf(at, laptop, secret));
+      at.blobs.set(blobHash(blob), blob);
+      items.push({ secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [entry] });
+    }
+    return { at, items };
+  }
+  test('each gets its wrap, and every value opens with it', async () => {
+    const { at, items } = await many(5);
+    await at.append('secret.rewrap', { items }, [at.machine('laptop')]);
+    const [device, late] = [at.device('ada'), at.machine('late')];
+    for (let n = 0; n < 5; n++) {
+      const secret = at.secret(`prod/${n}`);
+      const share = { member: device.member, ...(await shareOf(at, device, secret)) };
+      expect(textOf(await openSecret(at.state.org, secret, [share], await halfOf(at, late, secret), at.blob(secret.put.body)))).toBe(`value ${n}`);
+    }
+  });
+  test('one that is wrong refuses all; a secret stands once; none is no entry', async () => {
+    const { at, items } = await many(3);
+    const judgeItems = (list: readonly RewrapItem[]): Promise<string> =>
+      at.draft('secret.rewrap', { items: list }, [at.machine('laptop')]).then((bytes) => codeOf(at.judge(bytes)));
+    const [first, second, third] = [found(items[0], 'item'), found(items[1], 'item'), found(items[2], 'item')];
+    expect(await judgeItems([first, { ...second, putEh: zeroHash }, third])).toBe('E_VERSION');
+    expect(await judgeItems([first, second, { ...third, wraps: second.wraps }])).toBe('accepted'); // what lies behind a wrap shows when it is opened
+    expect(await judgeItems([first, second, first])).toBe('E_FIELD');
+    expect(await codeOf(judgeItems([]))).toBe('E_FIELD');
+    await at.append('secret.retire', { secret: third.secret });
+    expect(await judgeItems(items)).toBe('E_UNKNOWN_ID');
+    expect(await judgeItems([first, second])).toBe('accepted');
+  });
+  test('batches keep the order, and each fits an entry with the longest signature', async () => {
+    const { at, items } = await many(1);
+    const item = found(items[0], 'item');
+    const wrap = found(item.wraps[0], 'wrap');
+    const sized = (wraps: number): RewrapItem => ({ ...item, secret: idFrom<SecretId>(at.random), wraps: Array.from({ length: wraps }, () => wrap) });
+    const list = [...Array.from({ length: 130 }, () => sized(1)), sized(512), sized(512), ...Array.from({ length: 70 }, () => sized(20))];
+    const batches = rewrapBatches(list);
+    expect(batches.flat()).toEqual(list);
+    expect(batches.slice(0, 3).map((batch) => batch.length)).toEqual([64, 64, 3]);
+    for (const batch of batches) {
+      expect(batch.length).toBeLessThanOrEqual(limits.rewrapItems);
+      expect((await at.draft('secret.rewrap', { items: batch }, [at.machine('laptop')])).length).toBeLessThanOrEqual(limits.entryBytes - 4_096);
+    }
+    expect(rewrapBatches([])).toEqual([]);
+  });
 });

@@ -219,11 +219,15 @@ const rows: readonly Row[] = [
       world.draft(
         'secret.rewrap',
         {
-          secret: secret.id,
-          putEh: secret.putEh,
-          policyEh: policyBefore.eh,
-          shares: [],
-          wraps: [{ kind: 'machine', recipient: late.id, keyId: late.kem.keyId, wrap: zeroHash }],
+          items: [
+            {
+              secret: secret.id,
+              putEh: secret.putEh,
+              policyEh: policyBefore.eh,
+              shares: [],
+              wraps: [{ kind: 'machine', recipient: late.id, keyId: late.kem.keyId, wrap: zeroHash }],
+            },
+          ],
         },
         by,
       ),

@@ -75,7 +75,8 @@ async function everyType(): Promise<Named> {
   const secret = world.secret('prod/db');
   const { entry, blob } = await rewrapForMachine(world.state, secret, world.machine('server').id, await halfOf(world, laptop, secret));
   world.blobs.set(blobHash(blob), blob);
-  await world.append('secret.rewrap', { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [entry] }, [laptop]);
+  const item = { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [entry] };
+  await world.append('secret.rewrap', { items: [item] }, [laptop]);
   await world.append('checkpoint', { stateHash: stateHash(world.state) }, [world.device('eve')]);
   await world.append('org.freeze', { reason: 'a laptop is missing' });
   await world.append('machine.revoke', { machine: old.id, exposed: [secret.id] });
@@ -307,9 +308,10 @@ async function refused(): Promise<Named> {
   const late = world.machine('late');
   const wrap = { kind: 'machine', recipient: late.id, keyId: late.kem.keyId, wrap: zeroHash } as const;
   const rewrap = { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [wrap] };
-  add('rewrap-twice', 'E_RECIPIENTS', await world.draft('secret.rewrap', { ...rewrap, wraps: [wrap, wrap] }, [laptop]), 'secrets');
-  add('rewrap-by-stranger', 'E_ROLE', await world.draft('secret.rewrap', rewrap, [late]), 'secrets');
-  add('rewrap-old-version', 'E_VERSION', await world.draft('secret.rewrap', { ...rewrap, putEh: zeroHash as Hash }, [laptop]), 'secrets');
+  add('rewrap-twice', 'E_RECIPIENTS', await world.draft('secret.rewrap', { items: [{ ...rewrap, wraps: [wrap, wrap] }] }, [laptop]), 'secrets');
+  add('rewrap-by-stranger', 'E_ROLE', await world.draft('secret.rewrap', { items: [rewrap] }, [late]), 'secrets');
+  add('rewrap-old-version', 'E_VERSION', await world.draft('secret.rewrap', { items: [{ ...rewrap, putEh: zeroHash as Hash }] }, [laptop]), 'secrets');
+  add('rewrap-secret-twice', 'E_FIELD', await world.draft('secret.rewrap', { items: [rewrap, rewrap] }, [laptop]), 'secrets');
   return [...out, ...(await frozen())];
 }
 
