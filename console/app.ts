@@ -1,6 +1,13 @@
 // What the console's screens see and can do: the contract between the views and the device behind them. No DOM here.
 import type { DeviceId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import type { Role } from '../protocol/org-log/bodies.ts';
+import type { Proposed } from '../protocol/org-log/entry.ts';
+import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
+
+/** Of an act that may take several admins; `proposed`: it waits for the others (OrgView.drafts). */
+export type Outcome = 'done' | 'proposed';
+export type OrgTerms = Pick<OrgSet, 'tAdmin' | 'origins' | 'rpIds' | 'authenticators'>;
 
 /** Where this browser stands. */
 export type Phase =
@@ -30,7 +37,8 @@ export type CreateStep = 'checking-passkeys' | 'passkey-created' | 'passkey-veri
 export interface ReviewCard {
   readonly requestId: RequestId;
   readonly rh: Hash;
-  readonly kind: 'release' | 'put';
+  /** `need`: a secret that does not exist yet; a writer types it or declines. */
+  readonly kind: 'release' | 'put' | 'need';
   readonly matchCode: string;
   readonly machine: { readonly id: MachineId; readonly name: string };
   readonly items: readonly {
@@ -43,6 +51,8 @@ export interface ReviewCard {
   /** As the daemon saw it, never guessed: absent = unknown. */
   readonly observed: Observed;
   readonly claimed: { readonly agent: string; readonly reason: string };
+  /** With kind `need`. `where` is the asker's claim: text, never a link. */
+  readonly need?: { readonly where: string; readonly fields: readonly string[] };
   readonly lease: LeaseTerms;
   /** What the approver may choose: never more than asked, never more than policy. First = default (once). */
   readonly leaseChoices: readonly { readonly label: string; readonly terms: LeaseTerms }[];
@@ -115,6 +125,26 @@ export interface PolicyRow {
   readonly pattern: string;
   readonly words: string;
 }
+/** A change that waits for more admins. */
+export interface DraftRow {
+  readonly id: Hash;
+  readonly by: string;
+  readonly mine: boolean;
+  readonly at: number;
+  readonly expiresAt: number;
+  /** Its author's words. */
+  readonly note: string;
+  /** What it would do, a line each. */
+  readonly changes: readonly string[];
+  readonly items: readonly Proposed[];
+  readonly agreed: readonly string[];
+  readonly refused: readonly string[];
+  readonly agreedByMe: boolean;
+  /** Admins that it still needs. */
+  readonly missing: number;
+  /** Nobody can use it any more: propose it again. */
+  readonly stale: boolean;
+}
 /** One line of history, from verified receipts and log entries. */
 export interface HistoryRow {
   readonly at: number;
@@ -141,6 +171,7 @@ export interface OrgView {
   readonly machines: readonly MachineRow[];
   readonly members: readonly MemberRow[];
   readonly policies: readonly PolicyRow[];
+  readonly drafts: readonly DraftRow[];
   readonly history: readonly HistoryRow[];
   /** A problem that does not stop approvals, e.g. the relay is away. */
   readonly notice?: AppFailure;
@@ -180,7 +211,9 @@ export interface App {
   /** passkey. One user verification for all items of the card. */
   approve(requestId: RequestId, terms: LeaseTerms, chosenCode: string | undefined, progress: (step: ApproveStep) => void): Promise<void>;
   /** No gesture. `mute`: also ignore this machine for an hour. */
-  deny(requestId: RequestId, mute: boolean): Promise<void>;
+  deny(requestId: RequestId, mute: boolean, /** Of a need: why, for the program. */ note?: string): Promise<void>;
+  /** passkey. Stores the first version of what a need asks for; never replaces one. */
+  fillNeed(requestId: RequestId, input: Omit<Parameters<App['putSecret']>[0], 'path'>): Promise<void>;
   /** Tell the requester that the card is on a screen (once per card). */
   shown(requestId: RequestId): void;
   /** passkey. */
@@ -198,15 +231,19 @@ export interface App {
   /** No gesture: only reduces. */
   endLease(lease: LeaseId): Promise<void>;
   /** passkey. */
-  freeze(reason: string): Promise<void>;
+  freeze(reason: string): Promise<Outcome>;
   /** passkey. */
-  unfreeze(reason: string): Promise<void>;
+  unfreeze(reason: string): Promise<Outcome>;
   /** passkey. A second person: makes an invitation link (spec/11-enrolment.md §device). */
   invite(
     input: { readonly memberName: string; readonly roles: readonly ('admin' | 'approver' | 'writer')[] } | { readonly ownDevice: true },
   ): Promise<InviteSession>;
   /** The new device's side, opened by such a link. */
   joinByInvite(link: string, deviceName: string): Promise<InviteSession>;
+  /** passkey. Says yes to a change that waits for admins: `done` where that was the last word it needed. */
+  agreeDraft(id: Hash): Promise<Outcome>;
+  /** No gesture. Declines a draft, or withdraws one's own. */
+  refuseDraft(id: Hash): Promise<void>;
   /** passkey. Replaces the policy of a pattern. */
   setPolicy(input: {
     readonly pattern: string;
@@ -215,7 +252,11 @@ export interface App {
     readonly maxTtlS: number;
     readonly maxUses: number;
     readonly tier: 'low' | 'normal' | 'high';
-  }): Promise<void>;
+  }): Promise<Outcome>;
+  /** passkey. */
+  setRoles(member: MemberId, roles: readonly Role[]): Promise<Outcome>;
+  /** passkey. How many admins must agree, where the console may be served from, which passkeys are let in. */
+  setTerms(terms: Partial<OrgTerms>): Promise<Outcome>;
   /** Ends everything that runs: for tests, and before the page goes. */
   close(): void;
 }

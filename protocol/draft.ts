@@ -44,7 +44,7 @@ const proposedCodec: Codec<Proposed> = {
   },
 };
 const rawProposed = record<{ readonly type: number; readonly body: Item }>({ type: [1, int(0, 65_535)], body: [2, anyItem] });
-const draftCodec: Codec<Draft> = record<Draft>({
+export const draftCodec: Codec<Draft> = record<Draft>({
   authority: [1, hashCodec],
   items: [2, array(proposedCodec, limits.draftItems, 1)],
   expiresAt: [3, time],
@@ -64,6 +64,16 @@ const letterCodec: Codec<Versioned> = record<Versioned>({
 
 export function intentOf(org: OrgId, { authority, items, expiresAt }: Pick<Draft, 'authority' | 'items' | 'expiresAt'>): Intent {
   return { org, authority, items: items.map(itemDigest), expiresAt };
+}
+
+/** Identity of a draft: what its endorsements are over. */
+export function draftId(org: OrgId, draft: Pick<Draft, 'authority' | 'items' | 'expiresAt'>): Hash {
+  return intentHash(intentOf(org, draft));
+}
+
+/** Nobody can use it any more: it has expired, or authority has changed, other than by its own first entries. */
+export function isStale(state: OrgState, draft: Draft, now: number): boolean {
+  return now > draft.expiresAt || (draft.authority !== state.authority && state.drafted?.intent !== draftId(state.org, draft));
 }
 
 /** An endorsement; the gesture in `signing` is over `intentHash(intent)`. */
@@ -110,25 +120,24 @@ export async function verifyDraftLetter(state: OrgState, signed: Uint8Array, now
   check(ts <= now + limits.clockSkewMs && draft.expiresAt - ts <= limits.draftLifeMs, 'E_CLOCK', 'from the future, or lives too long');
   check(draft.items.every(changesAuthority), 'E_DRAFT', 'a draft of something that needs no second admin');
   if (draft.note !== '') verifyText(draft.note, limits.descriptionBytes);
-  const intent = intentOf(org, draft);
-  const counted = await countEndorsements(state, intent, draft);
+  const counted = await countEndorsements(state, draft);
   return {
     from,
     word,
     ts,
-    id: intentHash(intent),
+    id: draftId(org, draft),
     draft: { ...draft, endorsements: counted.map(({ signature }) => signature) },
     endorsers: counted.map(({ signer }) => signer),
-    stale: draft.authority !== state.authority || now > draft.expiresAt,
+    stale: isStale(state, draft, now),
   };
 }
 
-// One endorsement that does not count (a device revoked since) must not take the others with it.
-async function countEndorsements(
+/** Those endorsements that count today, each device once. One that does not (a device revoked since) takes no other with it. */
+export async function countEndorsements(
   state: OrgState,
-  intent: Intent,
   draft: Draft,
 ): Promise<readonly { readonly signer: SignerRef; readonly signature: EnvelopeSignature }[]> {
+  const intent = intentOf(state.org, draft);
   const introduced: DeviceAdd | undefined = draft.items.flatMap((item) => (item.type === 'device.add' ? [item.body] : []))[0];
   const counted: { signer: SignerRef; signature: EnvelopeSignature }[] = [];
   for (const signature of draft.endorsements) {

@@ -23,6 +23,7 @@ export function createFakeApp(state: FakeState): FakeApp {
   };
   const changeCard = (id: string, part: Partial<ReviewCard>): void =>
     change((view) => ({ ...view, inbox: view.inbox.map((card) => (card.requestId === id ? { ...card, ...part } : card)) }));
+  const outcome = 'done';
   const act = async (name: string): Promise<void> => {
     calls.push(name);
     const failure = state.failures?.[name];
@@ -100,11 +101,15 @@ export function createFakeApp(state: FakeState): FakeApp {
         outcome: { kind: 'released', by: ['ana'], at: state.now, ...(terms.ttlS > 0 ? { until: state.now + terms.ttlS * 1_000 } : {}) },
       });
     },
-    deny: async (requestId, mute) => {
-      await act(`deny ${requestId}${mute ? ' mute' : ''}`);
+    deny: async (requestId, mute, note) => {
+      await act(`deny ${requestId}${mute ? ' mute' : ''}${note ? ` ${note}` : ''}`);
       changeCard(requestId, { outcome: { kind: 'denied', by: ['ana'], at: state.now } });
     },
     shown: (requestId) => void (calls.includes(`shown ${requestId}`) || calls.push(`shown ${requestId}`)),
+    fillNeed: async (requestId) => {
+      await act(`fillNeed ${requestId}`);
+      changeCard(requestId, { outcome: { kind: 'stored', by: ['ana'], at: state.now } });
+    },
     putSecret: async ({ path }) => act(`putSecret ${path}`),
     retireSecret: async (secret) => {
       await act('retireSecret');
@@ -122,10 +127,12 @@ export function createFakeApp(state: FakeState): FakeApp {
     freeze: async () => {
       await act('freeze');
       change((view) => ({ ...view, frozen: true }));
+      return 'done';
     },
     unfreeze: async () => {
       await act('unfreeze');
       change((view) => ({ ...view, frozen: false }));
+      return 'done';
     },
     invite: async () => {
       await act('invite');
@@ -135,7 +142,18 @@ export function createFakeApp(state: FakeState): FakeApp {
       await act(`join ${link.includes('join') ? 'link' : link}`);
       return session(state);
     },
-    setPolicy: async ({ pattern }) => act(`setPolicy ${pattern}`),
+    setPolicy: async ({ pattern }) => act(`setPolicy ${pattern}`).then(() => outcome),
+    setRoles: async (_member, roles) => act(`setRoles ${roles.join()}`).then(() => outcome),
+    setTerms: async () => act('setTerms').then(() => outcome),
+    agreeDraft: async (draft) => {
+      await act('agreeDraft');
+      change((view) => ({ ...view, drafts: view.drafts.filter(({ id }) => id !== draft) }));
+      return 'done';
+    },
+    refuseDraft: async (draft) => {
+      await act('refuseDraft');
+      change((view) => ({ ...view, drafts: view.drafts.filter(({ id }) => id !== draft) }));
+    },
   };
 }
 

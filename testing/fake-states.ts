@@ -344,6 +344,7 @@ export function orgView(part: Partial<OrgView> = {}): OrgView {
     head: 41,
     inbox: [],
     refused: [],
+    drafts: [],
     secrets,
     leases,
     machines,
@@ -388,6 +389,18 @@ const unsupported: AppFailure = {
   what: 'This browser’s passkeys cannot derive keys.',
   next: 'Open this page with one of the devices below, or update this one.',
 };
+export const needCard: ReviewCard = card(29, {
+  kind: 'need',
+  leaseChoices: [],
+  lease: once,
+  items: [{ path: 'prod/stripe', version: 1, description: '', mixedScripts: false }],
+  observed: { ...running, argv: ['stillvault', 'need', 'prod/stripe', '--for', 'Create test payments for the checkout migration.'] },
+  claimed: { agent: 'Claude Code', reason: 'Create test payments for the checkout migration.' },
+  need: { where: 'https://dashboard.stripe.com/apikeys', fields: ['publishable_key', 'secret_key'] },
+  unusual: ['looks like prod/Stripe, which exists'],
+  issuedAt: noon - hour,
+  expiresAt: noon + 7 * 24 * hour - hour,
+});
 const five: readonly ReviewCard[] = [card(21), longCard, highCard, containerCard, putCard];
 
 const first: readonly string[] = ['first time for this program', 'first time for this machine', 'first time for this secret'];
@@ -430,6 +443,9 @@ export const fakeStates = {
   'card-container': opened(containerCard),
   'card-claim': opened(claimCard),
   'card-put': opened(putCard),
+  'card-need': opened(needCard),
+  'card-need-filled': opened({ ...needCard, outcome: { kind: 'stored', by: ['ana'], at: noon } }),
+  'need-form': ready({ inbox: [needCard] }, `/secrets/${needCard.requestId}/put`),
   'card-approving': opened(card(21), {}, { holdStep: 'sealing' }),
   'card-failed': opened(
     card(21),

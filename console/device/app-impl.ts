@@ -14,6 +14,7 @@ import { createLocalDaemon } from './local-daemon.ts';
 import { revokeDevice } from './devices.ts';
 import { admitMachine, endLease, freeze, issueToken, revokeMachine } from './machines.ts';
 import { type OpenedDevice, openDevice } from './opened.ts';
+import { setRoles, setTerms } from './people.ts';
 import { setPolicy } from './policies.ts';
 import { shareSecrets } from './rewrap.ts';
 import { putSecret, retireSecret } from './secrets.ts';
@@ -141,11 +142,11 @@ export function createApp(platform: Platform): App {
         await decisions.approve(request, terms, chosenCode, progress);
         watchRelease(request, progress);
       }),
-    deny: (request, mute) =>
+    deny: (request, mute, note) =>
       act(async () => {
         const { decisions, inbox } = opened();
         const machine = inbox.find(request)?.card.machine.id;
-        await decisions.deny(request);
+        await decisions.deny(request, note);
         if (!mute || machine === undefined) return;
         await inbox.mute(machine);
         const others = inbox.cards().filter((card) => card.machine.id === machine && !card.outcome);
@@ -155,6 +156,7 @@ export function createApp(platform: Platform): App {
       if (phase.kind === 'ready') void device?.decisions.shown(request).catch(() => undefined); // a courtesy to the requester
     },
     putSecret: (input) => withSession((session) => putSecret(session, input)),
+    fillNeed: (request, input) => act(() => opened().decisions.fillNeed(request, input)),
     retireSecret: (secret) => withSession((session) => retireSecret(session, secret)),
     shareSecret: (secret) => withSession((session) => shareSecrets(session, [secret])),
     endLease: (lease) =>
@@ -165,10 +167,14 @@ export function createApp(platform: Platform): App {
         await endLease(session, found.machine, lease);
         markEnding(lease);
       }),
-    freeze: (reason) => withSession((session) => freeze(session, 'org.freeze', reason)),
-    unfreeze: (reason) => withSession((session) => freeze(session, 'org.unfreeze', reason)),
+    freeze: (reason) => act(() => freeze(opened().drafts, 'org.freeze', reason)),
+    unfreeze: (reason) => act(() => freeze(opened().drafts, 'org.unfreeze', reason)),
     invite: (input) => withSession(async (session) => wrapped(await startInvite(session, input))),
-    setPolicy: (input) => withSession((session) => setPolicy(session, input)),
+    agreeDraft: (id) => act(() => opened().drafts.agree(id)),
+    refuseDraft: (id) => act(() => opened().drafts.refuse(id)),
+    setPolicy: (input) => act(() => setPolicy(platform, opened().drafts, input)),
+    setRoles: (member, roles) => act(() => setRoles(opened().drafts, member, roles)),
+    setTerms: (terms) => act(() => setTerms(opened().drafts, terms)),
     close: () => {
       closing.abort();
       device?.stop();

@@ -5,6 +5,7 @@ import { openShare } from '../../protocol/custody.ts';
 import { ProtocolError, check } from '../../protocol/errors.ts';
 import type { RequestId } from '../../protocol/hash.ts';
 import { type LeaseTerms, type VerifiedRequest, once } from '../../protocol/request.ts';
+import { verifyClaim } from '../../protocol/text.ts';
 import type { KemKey } from '../../protocol/seal.ts';
 import { verifyAssertion } from '../../protocol/webauthn.ts';
 import type { ApproveStep, ReviewCard } from '../app.ts';
@@ -12,15 +13,18 @@ import { ConsoleError } from '../platform/console-error.ts';
 import { appendSigned } from './entries.ts';
 import type { Heads } from './heads.ts';
 import type { Inbox, Pending } from './inbox.ts';
+import { fillNeed } from './needs.ts';
 import { checkBlobs } from './proposals.ts';
 import type { DeviceMemory } from './request-memory.ts';
+import type { PutInput } from './secrets.ts';
 import { type Session, myDevice, requireRole } from './session.ts';
 import { unlock } from './unlock.ts';
 
 export interface Decisions {
   approve(request: RequestId, terms: LeaseTerms, chosenCode: string | undefined, progress: (step: ApproveStep) => void): Promise<void>;
-  deny(request: RequestId): Promise<void>;
+  deny(request: RequestId, note?: string): Promise<void>;
   shown(request: RequestId): Promise<void>;
+  fillNeed(request: RequestId, input: Omit<PutInput, 'path'>): Promise<void>;
 }
 
 export function createDecisions(deps: { readonly session: Session; readonly inbox: Inbox; readonly memory: DeviceMemory; readonly heads: Heads }): Decisions {
@@ -58,14 +62,23 @@ export function createDecisions(deps: { readonly session: Session; readonly inbo
         else await release(session, found, terms, progress);
         await decided(found, 'approved');
       }),
-    deny: (request) =>
+    deny: (request, note) =>
       onlyOnce(request, async () => {
         const found = inbox.find(request);
         check(found !== undefined, 'E_REQ_STALE', 'no such request waits here');
         if (found.card.outcome) throw new ProtocolError('E_DONE', 'already decided');
-        await send(session, found.verified, await sealAnswer(found.verified.request, answerOf(session, found, 'deny', once, []), session.keys.presence));
+        await send(
+          session,
+          found.verified,
+          await sealAnswer(
+            found.verified.request,
+            { ...answerOf(session, found, 'deny', once, []), ...(note ? { note: verifyClaim(note) } : {}) },
+            session.keys.presence,
+          ),
+        );
         await decided(found, 'denied');
       }),
+    fillNeed: (request, input) => onlyOnce(request, () => fillNeed({ session, inbox, memory }, request, input)),
     shown: async (request) => {
       const found = inbox.find(request);
       if (!found || found.card.outcome || shownBefore.has(request)) return;

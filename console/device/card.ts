@@ -12,18 +12,20 @@ const tiers = ['low', 'normal', 'high'] as const;
 /** `put` is the proposed version where the request proposes one. */
 export function cardOf(state: OrgState, verified: VerifiedRequest, put: SecretPut | undefined, unusual: readonly string[]): ReviewCard {
   const { request, rh, machine, policies } = verified;
-  const items = put ? [itemOfPut(put)] : itemsOf(verified);
+  const { need } = request;
+  const items = put ? [itemOfPut(put)] : need ? [{ path: need.path, version: 1, description: '', mixedScripts: false }] : itemsOf(verified);
   const card: Omit<ReviewCard, 'lines'> = {
     requestId: request.requestId,
     rh,
-    kind: put ? 'put' : 'release',
+    kind: put ? 'put' : need ? 'need' : 'release',
     matchCode: matchCode(rh),
     machine: { id: machine.machine, name: machine.name },
     items,
     observed: request.observed,
     claimed: request.claimed,
+    ...(need ? { need: { where: need.where, fields: need.fields } } : {}),
     lease: request.lease,
-    leaseChoices: put ? [{ label: 'Store', terms: once }] : leaseChoices(request.lease),
+    leaseChoices: put ? [{ label: 'Store', terms: once }] : need ? [] : leaseChoices(request.lease),
     unusual: put ? [...unusual, ...(put.ver > 1 ? [`replaces version ${put.ver - 1}`] : [])] : unusual,
     issuedAt: request.issuedAt,
     expiresAt: request.expiresAt,
@@ -68,6 +70,8 @@ export function leaseWords(terms: LeaseTerms): string {
   return `${durationWords(terms.ttlS)}, up to ${terms.uses} ${terms.uses === 1 ? 'use' : 'uses'}, ${scopeWords[terms.scope]}`;
 }
 
+const verbs = { release: 'release', put: 'store', need: 'needs' } as const;
+
 // Who, what, for what, why, how long, what is unusual: the order of the screen.
 function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
   const { observed, claimed, items } = card;
@@ -78,7 +82,7 @@ function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
     `process: ${observed.pid ?? 'unknown'}, ${observed.terminal === 'none' ? 'no terminal' : observed.terminal === 'unknown' ? 'terminal unknown' : observed.terminal}, identity ${observed.identity}`,
     ...observed.ancestors.map((ancestor) => `started by: ${ancestor.exe ?? 'unknown'}${ancestor.argv.length > 0 ? ` · ${JSON.stringify(ancestor.argv)}` : ''}`),
     ...items.flatMap(({ path, field, version, description }) => [
-      `${card.kind === 'put' ? 'store' : 'release'}: ${path}${field === undefined ? '' : `#${field}`} version ${version}`,
+      `${verbs[card.kind]}: ${path}${field === undefined ? '' : `#${field}`} version ${version}`,
       `described as: ${description || 'nothing'}`,
     ]),
     `command: ${JSON.stringify(observed.argv)}`,
@@ -86,7 +90,8 @@ function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
     ...(observed.container === undefined ? [] : [`container: ${observed.container}`]),
     `claims to be: ${claimed.agent || 'nothing'}`,
     `claims as reason: ${claimed.reason || 'nothing'}`,
-    `asks for: ${card.kind === 'put' ? 'storing' : leaseWords(card.lease)}`,
+    ...(card.need ? [`wants fields: ${card.need.fields.join(', ') || 'none, one value'}`, `claims it is found at: ${card.need.where || 'nothing'}`] : []),
+    `asks for: ${card.kind === 'release' ? leaseWords(card.lease) : 'storing'}`,
     `care: ${card.tier}`,
     `needs: ${card.needed} ${card.needed === 1 ? 'person' : 'people'}`,
     ...card.unusual.map((words) => `unusual: ${words}`),

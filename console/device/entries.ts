@@ -58,15 +58,15 @@ export async function appendSigned(session: Session, plan: (state: OrgState) => 
   }
 }
 
-interface Placed {
+export interface Placed {
   readonly plan: Plan;
   readonly payload: Uint8Array;
   readonly seq: number;
   readonly eh: ReturnType<typeof entryHash>;
 }
 
-// Each entry in its place after the one before; what could not be accepted is refused here, before anybody is asked for a gesture.
-async function placed(session: Session, before: OrgState, steps: readonly Step[]): Promise<readonly Placed[]> {
+/** Each entry in its place after the one before. Throws what would be refused, before anybody is asked for a gesture. */
+export async function placed(session: Session, before: OrgState, steps: readonly Step[]): Promise<readonly Placed[]> {
   const entries: Placed[] = [];
   let state = before;
   for (const step of steps) {

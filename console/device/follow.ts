@@ -7,6 +7,7 @@ import { type RecordPlace, mailboxOn, mailboxesAround, openRecord, orgStream, re
 import type { MailboxId, ReceivedMail, StreamId } from '../../protocol/wire.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { startLive } from '../../relay-client/live.ts';
+import type { Drafts } from './drafts.ts';
 import { type Heads, attestMaxAgeMs } from './heads.ts';
 import type { Inbox } from './inbox.ts';
 import type { Receipts } from './receipts.ts';
@@ -33,13 +34,14 @@ export async function follow(deps: {
   readonly session: Session;
   readonly inbox: Inbox;
   readonly receipts: Receipts;
+  readonly drafts: Drafts;
   readonly heads: Heads;
   readonly onChange: () => void;
   /** A failure that the screen tells; undefined: all is well again. */
   readonly onProblem: (error: unknown) => void;
   readonly onTick: () => Promise<void>;
 }): Promise<Follower> {
-  const { session, inbox, receipts, heads } = deps;
+  const { session, inbox, receipts, drafts, heads } = deps;
   const { platform, client, log, me } = session;
   const stored = (await platform.storage.read(cursorName)).get(cursorName);
   let after = stored ? decode(cursorCodec, stored, 64).after : 0;
@@ -92,6 +94,7 @@ export async function follow(deps: {
     const letter = await openLetter(me.org, me.device, session.inboxKey, body).catch(() => undefined);
     if (letter?.kind === 'request') await inbox.receive(letter.bytes, mail);
     if (letter?.kind === 'receipt') await receipts.receive(letter.bytes).catch(unlessInvalid);
+    if (letter?.kind === 'draft') await drafts.receive(letter.bytes).catch(unlessInvalid);
   }
 
   // Another device's signed head. Whatever it says, the mail is done: no word of one device keeps the next mail away.

@@ -10,6 +10,7 @@ import type { RefusedRequest, ReviewCard } from '../app.ts';
 import { cardOf } from './card.ts';
 import { codeOf } from './failure.ts';
 import type { History } from './history.ts';
+import { isOldNeed, unusualNeed } from './needs.ts';
 import { loadProposal } from './proposals.ts';
 import type { DeviceMemory } from './request-memory.ts';
 import { type Session, historyOf } from './session.ts';
@@ -94,7 +95,8 @@ export function createInbox(deps: {
   async function prepare(verified: VerifiedRequest, bytes: Uint8Array): Promise<Pending> {
     const state = session.log.requireState();
     const put = await loadProposal(session, state, verified);
-    const card = cardOf(state, verified, put, unusualOf(verified, history.rows(), memory.deniedAt(verified.machine.machine), now()));
+    const unusual = unusualOf(verified, history.rows(), memory.deniedAt(verified.machine.machine), now());
+    const card = cardOf(state, verified, put, [...unusualNeed(state, verified), ...unusual]);
     return { card, bytes, verified, ...(put ? { put } : {}) };
   }
 
@@ -105,6 +107,7 @@ export function createInbox(deps: {
       const { requestId } = verified.request;
       machine = verified.machine.name;
       if (pending.has(requestId)) return;
+      if (verified.request.need && history.rows().some((row) => row.requestId === requestId)) return; // over, as a receipt has told
       const id = verified.machine.machine;
       if (memory.mutedUntil(id) > now()) return await memory.accept(verified, bytes, 'dropped', now(), mail);
       if (!hasRoom(id)) {
@@ -119,7 +122,7 @@ export function createInbox(deps: {
       onChange();
     } catch (error) {
       if (error instanceof RelayClientError && error.code === 'E_RELAY_AWAY') throw error;
-      if (isOldLetter(error, bytes, mail)) return;
+      if (isOldLetter(error, bytes, mail) || (await isOldNeed(session.log.requireState(), bytes, codeOf(error)))) return;
       refuse(codeOf(error), machine);
     }
   }
@@ -166,8 +169,9 @@ export function createInbox(deps: {
     review: async (state) => {
       for (const found of waiting()) {
         const { requestId } = found.card;
-        const stored = found.put && secretAt(state, found.put.path);
-        if (found.put && stored?.put.body === found.put.body) settle(requestId, { kind: 'stored', by: [], at: now() });
+        const { need } = found.verified.request;
+        const stored = secretAt(state, found.put?.path ?? need?.path ?? '');
+        if (stored && (need || stored.put.body === found.put?.body)) settle(requestId, { kind: 'stored', by: [], at: now() });
         else
           await recheckOne(found).catch((error: unknown) => {
             if (error instanceof ProtocolError && error.code !== 'E_HEAD_AHEAD')

@@ -10,6 +10,8 @@ import { mailboxOn, mkCommitment, sealMkWraps } from '../../protocol/org-log/rec
 import type { Machine, OrgState } from '../../protocol/org-log/state.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { newId } from '../../relay-client/org-log.ts';
+import type { Outcome } from '../app.ts';
+import type { Drafts } from './drafts.ts';
 import { type Plan, type Step, appendSigned } from './entries.ts';
 import { type Session, requireRole } from './session.ts';
 
@@ -107,11 +109,9 @@ export async function endLease(session: Session, id: MachineId, lease: LeaseId):
   await client.post([{ mailbox: mailboxOn(machine.mailboxSeed, platform.now()), body, ttlS: Math.min(letterTtlS, limits.leaseMaxS) }]);
 }
 
-export async function freeze(session: Session, type: 'org.freeze' | 'org.unfreeze', reason: string): Promise<void> {
-  await appendSigned(session, (state) => {
-    requireRole(session, state, 'admin');
-    return { draft: { type, body: { reason } } };
-  });
+/** One admin stops everything; going on again takes as many as widening does. */
+export function freeze(drafts: Drafts, type: 'org.freeze' | 'org.unfreeze', reason: string): Promise<Outcome> {
+  return drafts.change(({ frozen }) => (frozen === (type === 'org.freeze') ? [] : [{ type, body: { reason } }]), reason);
 }
 
 function found(state: OrgState, id: MachineId): Machine {

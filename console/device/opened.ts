@@ -5,6 +5,7 @@ import { parseEnvelope } from '../../protocol/sign.ts';
 import type { LeaseId, RequestId } from '../../protocol/hash.ts';
 import type { AppFailure, ApproveStep, OrgView } from '../app.ts';
 import { type Decisions, createDecisions } from './approve.ts';
+import { type Drafts, openDrafts } from './drafts.ts';
 import { codeOf, explain } from './failure.ts';
 import { follow } from './follow.ts';
 import { openHeads } from './heads.ts';
@@ -19,6 +20,7 @@ export interface OpenedDevice {
   readonly session: Session;
   readonly inbox: Inbox;
   readonly receipts: Receipts;
+  readonly drafts: Drafts;
   readonly decisions: Decisions;
   view(): OrgView;
   poll(): Promise<void>;
@@ -68,6 +70,7 @@ export async function openDevice(
 
   const inbox = createInbox({ session, memory, history, onChange: changed });
   const receipts = await openReceipts({ session, memory, history, inbox, onChange: changed });
+  const drafts = await openDrafts(session, changed);
   const heads = await openHeads(session);
   const decisions = createDecisions({ session, inbox, memory, heads });
   let told: string | undefined;
@@ -79,6 +82,7 @@ export async function openDevice(
       return problem(error); // revoked: there is nothing to show any more
     }
     inbox.review(state).catch(problem);
+    drafts.review(added).catch(problem);
     changed();
   });
   await inbox.restore();
@@ -86,6 +90,7 @@ export async function openDevice(
     session,
     inbox,
     receipts,
+    drafts,
     heads,
     onChange: changed,
     onProblem: problem,
@@ -106,8 +111,9 @@ export async function openDevice(
     session,
     inbox,
     receipts,
+    drafts,
     decisions,
-    view: () => orgView({ session, inbox, history, receipts, entries, online: follower.online, ending, notice: heads.problem() ?? notice }),
+    view: () => orgView({ session, inbox, history, receipts, drafts, entries, online: follower.online, ending, notice: heads.problem() ?? notice }),
     poll: () => follower.poll(),
     watchRelease: (request, progress) => void watched.set(request, progress),
     markEnding: (lease) => {

@@ -7,6 +7,7 @@ import { type OrgState, type Secret, activeDevice, activeMachine, devicesOf } fr
 import { policyFor } from '../../protocol/policy.ts';
 import { mixesScripts } from '../../protocol/text.ts';
 import type { AppFailure, HistoryRow, LeaseRow, MachineRow, MemberRow, OrgView, PolicyRow, SecretRow } from '../app.ts';
+import type { Drafts } from './drafts.ts';
 import { type History, viewOfRow } from './history.ts';
 import type { Inbox } from './inbox.ts';
 import { rowOfEntry } from './log-rows.ts';
@@ -20,6 +21,7 @@ export interface ViewParts {
   readonly inbox: Inbox;
   readonly history: History;
   readonly receipts: Receipts;
+  readonly drafts: Drafts;
   /** Every entry of the log, oldest first. */
   readonly entries: readonly Entry[];
   readonly online: boolean;
@@ -60,6 +62,7 @@ export function orgView(parts: ViewParts): OrgView {
       .filter(({ retired }) => !retired)
       .map((policy): PolicyRow => ({ pattern: policy.pattern, words: policyWords(state, policy) }))
       .sort((a, b) => (a.pattern < b.pattern ? -1 : 1)),
+    drafts: parts.drafts.rows(),
     history: historyRows(state, parts),
     ...(notice ? { notice } : {}),
   };

@@ -6,9 +6,9 @@ import type { OrgState } from '../../protocol/org-log/state.ts';
 import { verifyPattern } from '../../protocol/policy.ts';
 import { newId } from '../../relay-client/org-log.ts';
 import { check } from '../../protocol/errors.ts';
-import type { App } from '../app.ts';
-import { appendSigned } from './entries.ts';
-import { type Session, requireRole } from './session.ts';
+import type { App, Outcome } from '../app.ts';
+import type { Platform } from '../platform/platform.ts';
+import type { Drafts } from './drafts.ts';
 
 /** What a policy says where nobody said anything else. */
 export const defaultPolicy: Omit<Policy, 'policy' | 'pattern' | 'clauses'> = {
@@ -30,24 +30,23 @@ export const defaultPolicy: Omit<Policy, 'policy' | 'pattern' | 'clauses'> = {
 export type PolicyInput = Parameters<App['setPolicy']>[0];
 
 /** Replaces the policy of a pattern; what the input does not name stays as it was. */
-export async function setPolicy(session: Session, input: PolicyInput): Promise<void> {
+export async function setPolicy({ random }: Platform, drafts: Drafts, input: PolicyInput): Promise<Outcome> {
   verifyPattern(input.pattern);
   check(input.k >= 1 && input.k <= input.approvers.length, 'E_QUORUM', 'fewer people than the quorum needs');
-  await appendSigned(session, (state) => {
-    requireRole(session, state, 'admin');
+  return drafts.change((state) => {
     const before = [...state.policies.values()].find(({ pattern, retired }) => pattern === input.pattern && !retired);
     const { eh: _eh, ...kept } = before ?? { ...defaultPolicy, eh: undefined };
     const body: Policy = {
       ...kept,
-      policy: before?.policy ?? newId<PolicyId>(session.platform.random),
+      policy: before?.policy ?? newId<PolicyId>(random),
       pattern: input.pattern,
       clauses: [{ k: input.k, members: [...new Set(input.approvers)].sort(), groups: [] }],
       maxTtlS: input.maxTtlS,
       maxUses: input.maxUses,
       tier: input.tier,
     };
-    return { draft: { type: 'policy.set', body } };
-  });
+    return [{ type: 'policy.set', body }];
+  }, '');
 }
 
 /** One line, e.g. `2 of ada, ben · any machine · leases up to 1 h, 1000 uses · normal`. */

@@ -78,8 +78,8 @@ export function rowOf(state: OrgState, receipt: Receipt, request: Request | unde
   };
 }
 
-function pathsOf(state: OrgState, { items, proposal }: Request): string {
-  if (proposal) return proposal.path;
+function pathsOf(state: OrgState, { items, proposal, need }: Request): string {
+  if (proposal ?? need) return (proposal ?? need)?.path ?? '';
   return items.map(({ secret, field }) => `${state.secrets.get(secret)?.path ?? 'a secret'}${field === undefined ? '' : `#${field}`}`).join(', ');
 }
 

@@ -16,8 +16,8 @@ import { type Session, requireRole } from './session.ts';
 
 export type PutInput = Parameters<App['putSecret']>[0];
 
-/** Wipes the value once it is stored; where it fails the caller still has it. */
-export async function putSecret(session: Session, input: PutInput): Promise<void> {
+/** `isNew`: never over a secret that exists. Wipes the value once it is stored; where it fails the caller still has it. */
+export async function putSecret(session: Session, input: PutInput, isNew = false): Promise<void> {
   verifyPath(input.path);
   verifyText(input.description, limits.claimGraphemes);
   verifyFields(input);
@@ -25,6 +25,7 @@ export async function putSecret(session: Session, input: PutInput): Promise<void
     requireRole(session, state, 'writer');
     verifyMachines(state, input.path);
     const before = secretAt(state, input.path);
+    check(before === undefined || !isNew, 'E_VERSION', 'this secret exists meanwhile');
     const { put, blobs } = await sealSecret(
       state,
       {

@@ -17,7 +17,7 @@ export function RequestRow({ card, current }: { readonly card: ReviewCard; reado
           <bdi>{whoText(card.observed)}</bdi>
         </strong>{' '}
         <span class="faint">
-          {coreWords.review.on} <bdi>{card.machine.name}</bdi>
+          {coreWords.review.on} <bdi>{card.machine.name}</bdi> {card.kind === 'need' && coreWords.review.needs}
         </span>
       </span>
       <span class="row-what mono">{subjectOf(card)}</span>

@@ -1,6 +1,7 @@
 // The form of one rule: signed by this device, in force when it is in the log.
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import type { Outcome } from '../app.ts';
 import { useOrg, useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
@@ -27,8 +28,8 @@ export function RuleForm({ pattern, onClose }: { readonly pattern: string; reado
     event.preventDefault();
     tried.value = true;
     if (Object.keys(errors).length > 0) return;
-    const done = (): void => {
-      tell(w.ruleSaved);
+    const done = (outcome: Outcome): void => {
+      tell(outcome === 'done' ? w.ruleSaved : coreWords.common.proposed);
       onClose();
     };
     const lease = rule.maxTtlS === 0 ? 1 : Number(rule.maxUses);

@@ -170,7 +170,7 @@ export function outcomeOf(card: ReviewCard, now: number): OutcomeText | undefine
     case 'approved':
       return { tone: 'good', title: w.approved, text: note ?? (card.needed > 1 ? w.approvedMore : w.approvedWait) };
     case 'denied':
-      return { tone: 'stopped', title: w.denied, text: note ?? w.deniedText };
+      return { tone: 'stopped', title: card.kind === 'need' ? w.declined : w.denied, text: note ?? w.deniedText };
     case 'expired':
       return { tone: 'quiet', title: w.expired, text: note ?? w.expiredText };
     case 'withdrawn':

@@ -14,6 +14,7 @@ import { coreWords } from '../ui/words-core.ts';
 import { Claim } from './claim.tsx';
 import { DecisionBar } from './decision.tsx';
 import { MixedMark } from './mixed-mark.tsx';
+import { NeedBar } from './need.tsx';
 import { isWaiting, looksMixed, outcomeOf, unusualLines, whoAsks } from './model.ts';
 import { MoreObserved, ObservedFacts } from './observed.tsx';
 import { OutcomePanel } from './outcome.tsx';
@@ -53,7 +54,13 @@ export function Review({ card }: { readonly card: ReviewCard }): JSX.Element {
         <MoreObserved card={card} />
       </div>
       <div ref={bar} class="bar">
-        {outcomeOf(card, now.value) ? <OutcomePanel card={card} /> : <DecisionBar card={card} seen={seen} denyRef={deny} />}
+        {outcomeOf(card, now.value) ? (
+          <OutcomePanel card={card} />
+        ) : card.kind === 'need' ? (
+          <NeedBar card={card} denyRef={deny} />
+        ) : (
+          <DecisionBar card={card} seen={seen} denyRef={deny} />
+        )}
       </div>
     </div>
   );
@@ -138,7 +145,7 @@ function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCar
           ))}
         </ul>
       ) : (
-        card.items[0] && <ItemNote item={card.items[0]} kind={card.kind} />
+        card.items[0] && (card.need ? <p class="item-note">{w.wanted(card.need.fields)}</p> : <ItemNote item={card.items[0]} kind={card.kind} />)
       )}
       {card.needed > 1 && (
         <p class="needed">

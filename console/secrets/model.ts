@@ -1,5 +1,5 @@
 // Finding a secret, and what may be stored: names, fields and sizes as the protocol bounds them. Pure; values stay bytes.
-import type { SecretRow } from '../app.ts';
+import type { ReviewCard, SecretRow } from '../app.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
 import { verifyFieldName, verifyPath } from '../../protocol/text.ts';
@@ -43,6 +43,13 @@ export function draftOf(secret: SecretRow): Draft {
     kind,
     ...(kind === 'fields' ? { fields: secret.fields.map((name) => ({ name, value: '' })) } : {}),
   };
+}
+
+/** As the need wants it; the writer may choose otherwise. */
+export function draftOfNeed({ items, need }: Pick<ReviewCard, 'items' | 'need'>): Draft {
+  const fields = need?.fields ?? [];
+  const path = items[0]?.path ?? '';
+  return { ...emptyDraft, path, ...(fields.length > 0 ? { kind: 'fields', fields: fields.map((name) => ({ name, value: '' })) } : {}) };
 }
 
 /** What is wrong with the draft, by input; empty where it may be stored. */

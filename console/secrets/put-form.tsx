@@ -2,8 +2,9 @@
 import { type Signal, useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useId } from 'preact/hooks';
-import type { SecretRow } from '../app.ts';
-import { formatRoute } from '../shell/routes.ts';
+import type { ReviewCard, SecretRow } from '../app.ts';
+import { Claim } from '../review/claim.tsx';
+import { type Route, formatRoute } from '../shell/routes.ts';
 import { useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
@@ -12,17 +13,18 @@ import { FailureNote } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
-import { type Draft, checkDraft, draftOf, emptyDraft, encodeValue, wipeValue } from './model.ts';
+import { type Draft, checkDraft, draftOf, draftOfNeed, emptyDraft, encodeValue, wipeValue } from './model.ts';
 
 const w = pageWords.secrets;
 
-export function PutForm({ secret }: { readonly secret: SecretRow | undefined }): JSX.Element {
+export function PutForm({ secret, need }: { readonly secret: SecretRow | undefined; readonly need: ReviewCard | undefined }): JSX.Element {
   const { app, go, tell } = useStore();
-  const draft = useSignal<Draft>(secret ? draftOf(secret) : emptyDraft);
+  const draft = useSignal<Draft>(secret ? draftOf(secret) : need ? draftOfNeed(need) : emptyDraft);
   const tried = useSignal(false);
   const act = useAct();
   // A value that was typed and not stored does not outlive the page.
   useEffect(() => () => void (draft.value = emptyDraft), []);
+  const origin: Route = need ? { page: 'inbox', open: need.requestId } : { page: 'secrets', ...(secret ? { open: secret.id } : {}) };
   const errors = checkDraft(draft.value);
   const shown = tried.value ? errors : {};
   const change = (part: Partial<Draft>): void => void (draft.value = { ...draft.value, ...part });
@@ -34,20 +36,22 @@ export function PutForm({ secret }: { readonly secret: SecretRow | undefined }):
     act.run(
       async () => {
         const value = encodeValue(draft.value);
-        await app.putSecret({ path, value, description: description.trim() }).finally(() => wipeValue(value));
+        const content = { value, description: description.trim() };
+        await (need ? app.fillNeed(need.requestId, content) : app.putSecret({ path, ...content })).finally(() => wipeValue(value));
       },
       () => {
         draft.value = emptyDraft;
-        tell(w.saved(path));
-        go({ page: 'secrets', ...(secret ? { open: secret.id } : {}) });
+        tell(need ? w.filled(path) : w.saved(path));
+        go(origin);
       },
     );
   };
   return (
-    <Page title={secret ? w.putVersion : w.put} back={formatRoute({ page: 'secrets', ...(secret ? { open: secret.id } : {}) })}>
+    <Page title={need ? w.fill : secret ? w.putVersion : w.put} back={formatRoute(origin)}>
       <form class="form" onSubmit={save} noValidate autocomplete="off">
-        {secret ? (
-          <p class="mono lead">{secret.path}</p>
+        {need && <Claim card={need} />}
+        {secret || need ? (
+          <p class="mono lead">{draft.value.path}</p>
         ) : (
           <Field label={w.path} hint={w.pathHint} error={shown.path} mono maxLength={256} value={draft.value.path} onInput={(path) => change({ path })} />
         )}

@@ -19,8 +19,9 @@ const w = pageWords.secrets;
 
 export function SecretsPage(): JSX.Element {
   const { route } = useStore();
-  const { secrets } = useOrg();
+  const { secrets, inbox } = useOrg();
   const { open, form } = route.value;
+  const need = form === 'put' ? inbox.find((card) => card.kind === 'need' && card.requestId === open) : undefined;
   const secret = secrets.find(({ id }) => id === open);
   const isOpen = open !== undefined || form === 'put';
   return (
@@ -30,7 +31,7 @@ export function SecretsPage(): JSX.Element {
       </div>
       <div key={`${open} ${form}`} class="split-detail">
         {form === 'put' ? (
-          <PutForm key={open ?? 'new'} secret={secret} />
+          <PutForm key={open ?? 'new'} secret={secret} need={need} />
         ) : open === undefined ? (
           <p class="placeholder">{w.choose}</p>
         ) : secret ? (

@@ -8,7 +8,7 @@ export interface Act {
   readonly busy: boolean;
   readonly failure: AppFailure | undefined;
   /** A second run while one is under way is ignored. `done` is called only after success. */
-  readonly run: (work: () => Promise<void>, done?: () => void) => void;
+  readonly run: <T>(work: () => Promise<T>, done?: (result: T) => void) => void;
   readonly clear: () => void;
 }
 
@@ -16,14 +16,14 @@ export function useAct(): Act {
   const busy = useSignal(false);
   const failure = useSignal<AppFailure | undefined>(undefined);
   const running = useRef(false);
-  const run = async (work: () => Promise<void>, done?: () => void): Promise<void> => {
+  const run = async <T>(work: () => Promise<T>, done?: (result: T) => void): Promise<void> => {
     if (running.current) return;
     running.current = true;
     busy.value = true;
     failure.value = undefined;
     try {
-      await work();
-      done?.();
+      const result = await work();
+      done?.(result);
     } catch (error) {
       failure.value = failureOf(error);
     } finally {

@@ -5,9 +5,10 @@ const minute = 60 * second;
 const hour = 60 * minute;
 const day = 24 * hour;
 
-/** `2:41`, or `1:02:41` from an hour on; never negative, and 0:00 only once it is over. */
+/** `2:41`, `1:02:41` from an hour on, `6 days` from two days on; never negative, and 0:00 only once it is over. */
 export function countdown(untilMs: number, nowMs: number): string {
   const left = Math.max(0, Math.ceil((untilMs - nowMs) / second));
+  if (left >= 2 * 86_400) return unit(Math.floor(left / 86_400), 'day');
   const [hours, minutes, seconds] = [Math.floor(left / 3_600), Math.floor((left % 3_600) / 60), left % 60];
   const two = (value: number): string => String(value).padStart(2, '0');
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
@@ -16,6 +17,7 @@ export function countdown(untilMs: number, nowMs: number): string {
 /** The same in words, for screen readers: `2 minutes 41 seconds`. */
 export function spokenCountdown(untilMs: number, nowMs: number): string {
   const left = Math.max(0, Math.ceil((untilMs - nowMs) / second));
+  if (left >= 2 * 86_400) return unit(Math.floor(left / 86_400), 'day');
   const [minutes, seconds] = [Math.floor(left / 60), left % 60];
   return [minutes > 0 ? unit(minutes, 'minute') : '', seconds > 0 || minutes === 0 ? unit(seconds, 'second') : ''].filter((part) => part !== '').join(' ');
 }

@@ -79,6 +79,8 @@ export const pageWords = {
   secrets: {
     title: 'Secrets',
     put: 'Store a secret',
+    fill: 'Store what is needed',
+    filled: (path: string): string => `${path} is stored. The program has its name, and asks you before it gets the value.`,
     putVersion: 'Store a new version',
     empty: 'No secrets yet',
     emptyText: 'Store the first one here, or with “stillvault put” on a machine.',
