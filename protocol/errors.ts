@@ -86,6 +86,7 @@ export const protocolCodes = [
   'E_KIT_FORMAT',
   'E_KIT_MIX',
   'E_AUDIT_GAP',
+  'E_NO_RECEIPT',
 ] as const;
 
 export type ProtocolCode = (typeof protocolCodes)[number];

@@ -61,6 +61,7 @@ interface Proposed {
   readonly at: number;
   readonly path: string;
   readonly machine: MachineId;
+  readonly who: readonly string[];
 }
 
 /** A machine tells of a stored version at once: later than this it is missing. */
@@ -83,9 +84,9 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
     name: state?.machines.get(machine)?.name ?? 'an unknown machine',
   });
 
-  function remember({ type, body, seq, ts }: Entry): void {
+  function remember({ type, body, seq, ts }: Entry, { who }: AuditRow): void {
     if (type !== 'secret.put' || body.proposedBy === undefined) return;
-    proposed.set(proposalDigest(encode(secretPutCodec, body)), { seq, at: ts, path: body.path, machine: body.proposedBy });
+    proposed.set(proposalDigest(encode(secretPutCodec, body)), { seq, at: ts, path: body.path, machine: body.proposedBy, who });
   }
 
   function link({ receipt, hash }: VerifiedReceipt, at: number): readonly Fault[] {
@@ -144,6 +145,13 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
     return adds ? [] : [{ code: 'E_AUDIT_GAP', why: 'the uses of a lease do not add up' }];
   }
 
+  // A use is told by its release, a stored version by the entry that a writer signed.
+  function toldBefore({ lease, outcome }: Receipt, request: Request | undefined): Told | undefined {
+    if (lease) return leases.get(lease.id)?.told;
+    const put = outcome === 'stored' && request?.proposal ? proposed.get(request.proposal.digest) : undefined;
+    return put && { what: [put.path], who: put.who };
+  }
+
   function tell(faults: readonly Fault[], row: AuditRow): void {
     onRow({ ...row, faults });
     const { at, n, machine } = row;
@@ -178,8 +186,9 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
       }
       const entry = parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload);
       history.push(state.head.eh);
-      remember(entry);
-      onRow(rowOfEntry(state, entry));
+      const row = rowOfEntry(state, entry);
+      remember(entry, row);
+      onRow(row);
     },
     receipt: async (machine, bytes) => {
       try {
@@ -191,7 +200,7 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
         // Judged where it stands: with a log that is cut off or out of place, the rest would only repeat that.
         const isLater = receipt.head.seq !== state.head.seq;
         const judged = await judgeReceipt(state, (seq) => history[seq], receipt, isLater);
-        const row = rowOfReceipt(state, receipt, hash, judged, receipt.lease && leases.get(receipt.lease.id)?.told);
+        const row = rowOfReceipt(state, receipt, hash, judged, toldBefore(receipt, judged.request));
         const isRepeated = linked.some(({ code }) => code === 'E_CLONE') || chains.get(machine)?.last.hash !== hash;
         const faults = isRepeated ? [] : verifyOutcome(receipt, judged.request, row);
         tell([...linked, ...judged.faults, ...faults], row);

@@ -9,10 +9,8 @@ import { machineEntitled, policyFor, quorumOf, satisfies } from '../policy.ts';
 import type { Receipt } from '../receipt.ts';
 import { type LeaseTerms, type Request, verifyLease, verifyPastRequest } from '../request.ts';
 
-/** E_NO_RECEIPT: a person agreed, and the machine tells nothing about it. The others as in spec/12-errors.md. */
-export type AuditCode = ProtocolCode | 'E_NO_RECEIPT';
 export interface Fault {
-  readonly code: AuditCode;
+  readonly code: ProtocolCode;
   readonly why: string;
 }
 export interface Judged {
