@@ -38,8 +38,8 @@ export async function storeAll({ call, daemon, records, description, timeoutS }:
 }
 
 /** The daemon lets a program ask ten times a minute after the first twenty. */
-const rateWaitMs = 6_500;
-const maxRateWaits = 20;
+const rateWaitMs = 1_000;
+const maxRateWaits = 60;
 
 async function putOne(
   call: Call,
@@ -58,7 +58,7 @@ async function putOne(
         return await awaitPeople(call, (waiting) => daemon.put(path, { ...content, ...terms }, waiting));
       } catch (error) {
         if (!(error instanceof StillvaultError && error.detail === 'E_RATE_LOCAL') || waits >= maxRateWaits) throw error;
-        call.output.note('the daemon lets a program ask ten times a minute: waiting for the next');
+        if (waits === 0) call.output.note('the daemon lets a program ask ten times a minute: waiting for the next');
         await Bun.sleep(rateWaitMs);
       }
     }
