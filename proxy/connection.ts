@@ -1,7 +1,7 @@
 // One connection of a program: its credential, where it goes, TLS opened for that host, then request after request (spec/16-proxy.md §connections).
 import { hash, timingSafeEqual } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import { type Socket, isIP } from 'node:net';
+import type { Socket } from 'node:net';
 import { TLSSocket, createSecureContext } from 'node:tls';
 import { isLoopback, namesHost } from '../sdk/sending.ts';
 import type { Authority } from './authority.ts';
@@ -12,8 +12,8 @@ import { type RequestHead, readRequestHead, valuesOf } from './head.ts';
 import { ProxyError, refusals } from './proxy-error.ts';
 import type { AwsKeys } from './sigv4.ts';
 import { type Stream, createStream } from './stream.ts';
-import { connectTarget, plainTarget, verifyHostHeader, verifyWithin } from './target.ts';
-import type { Upstream } from './upstream.ts';
+import { bareHost, connectTarget, isAddress, plainTarget, verifyHostHeader, verifyWithin } from './target.ts';
+import { type Upstream, isLocalAddress } from './upstream.ts';
 
 export interface Rules {
   /** Refuse hosts that neither a policy nor `allowed` names. */
@@ -64,7 +64,8 @@ function verifyTarget(target: URL, { rules, desk }: ConnectionDeps): void {
   const next = `name it with --allow-host ${target.host}`;
   if (rules.denyUnmatched) throw new ProxyError('E_PROXY_TARGET', `${target.host} is not among the hosts of this run: ${next}`);
   if (target.port !== '') throw new ProxyError('E_PROXY_TARGET', `${target.host} is no usual port: ${next}`);
-  if (isLoopback(target.hostname)) throw new ProxyError('E_PROXY_TARGET', `${target.host} is this machine: ${next}`);
+  if (isLoopback(target.hostname) || (isAddress(target) && isLocalAddress(bareHost(target))))
+    throw new ProxyError('E_PROXY_TARGET', `${target.host} is this machine or its network: ${next}`);
 }
 
 async function serveConnect(client: Stream, head: RequestHead, deps: ConnectionDeps): Promise<void> {
@@ -80,7 +81,7 @@ async function serveConnect(client: Stream, head: RequestHead, deps: ConnectionD
   const inside = createStream(secured);
   try {
     const asked = await inTime(inside, shakenHands(secured));
-    if (isIP(target.hostname.replace(/^\[|\]$/g, '')) === 0 && asked !== undefined && asked.toLowerCase() !== target.hostname)
+    if (!isAddress(target) && asked !== undefined && asked.toLowerCase() !== target.hostname)
       throw new ProxyError('E_PROXY_HOST', `the connection to ${target.host} asks for another host in TLS`);
     await serveRequests(inside, target, deps);
   } catch (error) {

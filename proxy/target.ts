@@ -1,4 +1,5 @@
 // Where a request goes, from what the program wrote: one spelling of every host, everything else is refused (spec/16-proxy.md §targets).
+import { isIP } from 'node:net';
 import { type RequestHead, valuesOf } from './head.ts';
 import { ProxyError } from './proxy-error.ts';
 
@@ -39,6 +40,10 @@ export function verifyHostHeader({ headers, version }: RequestHead, target: URL)
   if (host.toLowerCase().replace(new RegExp(`${usual}$`), '') !== target.host)
     throw new ProxyError('E_PROXY_HOST', `the host header names another host than the connection to ${target.host}`);
 }
+
+/** Without the brackets that a URL puts around IPv6. */
+export const bareHost = ({ hostname }: URL): string => hostname.replace(/^\[|\]$/g, '');
+export const isAddress = (target: URL): boolean => isIP(bareHost(target)) !== 0;
 
 /** Addresses in other spellings (0x7f.1, 2130706433, 127.1) would pass a comparison of names. */
 function canonical(text: string, host: string): URL {

@@ -5,6 +5,7 @@ import { checkServerIdentity, connect as connectTls, createSecureContext } from 
 import { bounds } from './bounds.ts';
 import { ProxyError } from './proxy-error.ts';
 import type { Roots } from './roots.ts';
+import { bareHost, isAddress } from './target.ts';
 
 export interface Upstream {
   /** Of TLS for https, plain for http. Throws E_PROXY_UPSTREAM, E_PROXY_TARGET. */
@@ -40,7 +41,7 @@ export function createUpstream({ system, extra }: Roots, isNamed: (target: URL) 
   const secureContext = createSecureContext({ ca: [system, extra].filter((pem) => pem !== '') });
 
   const connectRaw = async (target: URL, signal: AbortSignal): Promise<Socket> => {
-    const hostname = target.hostname.replace(/^\[|\]$/g, '');
+    const hostname = bareHost(target);
     const port = Number(target.port === '' ? (target.protocol === 'https:' ? 443 : 80) : target.port);
     const over = AbortSignal.any([signal, AbortSignal.timeout(bounds.connectMs)]);
     const found = await lookup(hostname, { all: true }).catch((cause: unknown) => {
@@ -64,10 +65,10 @@ export function createUpstream({ system, extra }: Roots, isNamed: (target: URL) 
     async connect(target, signal) {
       const raw = await connectRaw(target, signal);
       if (target.protocol === 'http:') return raw;
-      const hostname = target.hostname.replace(/^\[|\]$/g, '');
+      const hostname = bareHost(target);
       const secured = connectTls({
         socket: raw,
-        ...(isIP(hostname) === 0 && { servername: hostname }),
+        ...(!isAddress(target) && { servername: hostname }),
         secureContext,
         ALPNProtocols: ['http/1.1'],
         rejectUnauthorized: true, // whatever the environment says
