@@ -6,7 +6,7 @@ import { check } from './errors.ts';
 import { type DeviceId, type Hash, type KeyId, type MachineId, type MemberId, type OrgId, type SecretId, blobHash, derive, hash } from './hash.ts';
 import { limits } from './limits.ts';
 import type { SecretPut, ShareCommitment, WrapEntry } from './org-log/bodies.ts';
-import { type RecipientSlot, recipientsOf } from './org-log/apply-secret.ts';
+import { type RecipientSlot, recipientsOf, recoveryRecipient } from './org-log/apply-secret.ts';
 import type { OrgState, Secret } from './org-log/state.ts';
 import { activeDevice } from './org-log/state.ts';
 import { policyFor, quorumOf } from './policy.ts';
@@ -192,7 +192,7 @@ export function openMachineHalf(org: OrgId, secret: Secret, machine: MachineId, 
   return kem.open('wrap-machine', org, machineAad(idOf(org, secret.put), machine, entry.keyId), wrap);
 }
 
-function wrapEntry(secret: Secret, recipient: DeviceId | MachineId, wrap: Uint8Array): WrapEntry {
+function wrapEntry(secret: Secret, recipient: string, wrap: Uint8Array): WrapEntry {
   const entry = secret.wraps.find((candidate) => candidate.recipient === recipient);
   check(entry !== undefined, 'E_NOT_ENTITLED', 'no wrap for this recipient');
   check(blobHash(wrap) === entry.wrap, 'E_WRAP_MIX', 'not the wrap that this version names');
@@ -213,6 +213,19 @@ export async function openSecret(
   check(people.length === put.k, 'E_QUORUM', 'fewer people than the threshold');
   for (const { member, x, share } of people) verifyShare(org, secret, member, x, share);
   const a = put.k === 1 ? (people[0]?.share.slice() ?? new Uint8Array(0)) : await shamirCombine(people.map(({ x, share }) => concat(share, Uint8Array.of(x))));
+  return openBody(org, put, a, b, body).finally(() => wipe(a));
+}
+
+/** Both halves from the kit's own wrap, and the value: to be sealed anew after a recovery. Throws as openSecret does. */
+export async function openRecovered(org: OrgId, secret: Secret, kit: KemKey, wrap: Uint8Array, body: Uint8Array): Promise<SecretValue> {
+  const { put } = secret;
+  check(blobHash(body) === put.body, 'E_BODY_HASH', 'not the body that this version names');
+  const entry = wrapEntry(secret, recoveryRecipient, wrap);
+  const halves = await kit.open('wrap-recovery', org, [...aadOf(idOf(org, put)), entry.keyId], wrap);
+  return openBody(org, put, halves.subarray(0, 32), halves.subarray(32), body).finally(() => wipe(halves));
+}
+
+async function openBody(org: OrgId, put: SecretPut, a: Uint8Array, b: Uint8Array, body: Uint8Array): Promise<SecretValue> {
   const id = idOf(org, put);
   const keys = deriveKeys(a, b, put.salt, id);
   try {
@@ -228,7 +241,7 @@ export async function openSecret(
     );
     return value;
   } finally {
-    wipe(a, keys.dek);
+    wipe(keys.dek);
   }
 }
 

@@ -6,6 +6,7 @@ import { draftVectors } from './vectors/drafts.ts';
 import { messageVectors } from './vectors/messages.ts';
 import { logVectors } from './vectors/logs.ts';
 import { primitiveVectors } from './vectors/primitives.ts';
+import { recoveryVectors } from './vectors/recovery.ts';
 import { releaseVectors } from './vectors/releases.ts';
 import { settingsVectors } from './vectors/settings.ts';
 import { runVectors } from './run-vectors.ts';
@@ -20,6 +21,7 @@ async function main(): Promise<void> {
     ...(await logVectors()),
     ...(await draftVectors()),
     ...(await settingsVectors()),
+    ...(await recoveryVectors()),
     ...(await releaseVectors()),
     ...(await messageVectors()),
   ]) {

@@ -2,7 +2,7 @@
 import { type Answer, coreHash, evidenceCodec, verifyAnswer, verifyEvidence } from '../protocol/approval.ts';
 import { fromHex, toHex } from '../protocol/bytes.ts';
 import { type Item, decode, decodeItem, encodeItem } from '../protocol/codec.ts';
-import { type SecretValue, openMachineHalf, openSecret, openShare } from '../protocol/custody.ts';
+import { type SecretValue, openMachineHalf, openRecovered, openSecret, openShare } from '../protocol/custody.ts';
 import { openDeviceKeys } from '../protocol/device-keys.ts';
 import { deviceCommitment, fingerprintWords, joinMailbox, openJoinPacket, parseInvite, parseToken, shortAuthentication } from '../protocol/enrolment.ts';
 import { ProtocolError } from '../protocol/errors.ts';
@@ -15,6 +15,7 @@ import { mailboxOn, openMkWrap, openPreviousKey, openRecord } from '../protocol/
 import { type OrgState, secretAt } from '../protocol/org-log/state.ts';
 import { stateHash } from '../protocol/org-log/state-hash.ts';
 import { policyFor, verifyPattern } from '../protocol/policy.ts';
+import { combineKit, kitKeys, parseShare } from '../protocol/recovery.ts';
 import { type VerifiedItem, matchCode, verifyPastRequest, verifyRequest } from '../protocol/request.ts';
 import { verifyChain, verifyReceipt } from '../protocol/receipt.ts';
 import { kemKeyFrom, pad, unpad, verifyKemKey } from '../protocol/seal.ts';
@@ -169,6 +170,13 @@ async function judgeAgainstLog(vector: AgainstLog, logs: Logs): Promise<void> {
       ); // as above
       return expectSame('value', valueHex(await openSecret(state.org, secret, shares, b, fromHex(vector.body))), vector.value);
     }
+    case 'recovered': {
+      const { state } = await logs(vector.log, vector.at);
+      const secret = secretAt(state, vector.path);
+      if (!secret) throw new Mismatch('the log has no such secret');
+      const kit = await kemKeyFrom(fromHex(vector.kitSeed));
+      return expectSame('value', valueHex(await openRecovered(state.org, secret, kit, fromHex(vector.wrap), fromHex(vector.body))), vector.value);
+    }
     case 'request': {
       const { state, history } = await logs(vector.log, vector.at);
       const memory = {
@@ -219,7 +227,7 @@ async function judgeAnswer(vector: Extract<Vector, { readonly kind: 'answer' }>,
 
 const challengeOf = (answer: Answer): string => coreHash(answer);
 
-type Alone = Exclude<AgainstLog, { readonly kind: 'entry' | 'secret' | 'request' | 'answer' | 'evidence' | 'receipt' | 'notice' }>;
+type Alone = Exclude<AgainstLog, { readonly kind: 'entry' | 'secret' | 'recovered' | 'request' | 'answer' | 'evidence' | 'receipt' | 'notice' }>;
 
 async function judgeAlone(vector: Alone): Promise<void> {
   switch (vector.kind) {
@@ -240,6 +248,13 @@ async function judgeAlone(vector: Alone): Promise<void> {
     case 'letter': {
       const { kind, bytes } = await openLetter(vector.org as OrgId, vector.me, await kemKeyFrom(fromHex(vector.seed)), fromHex(vector.mail)); // as above
       return expectSame('letter', { kind, bytes: toHex(bytes) }, vector.holds);
+    }
+    case 'kit': {
+      const secret = await combineKit(vector.shares.map(parseShare));
+      expectSame('secret', toHex(secret), vector.secret);
+      const { signer, kem } = await kitKeys(secret);
+      expectSame('sig key', toHex(signer.publicKey), vector.sigKey);
+      return expectSame('kem key', toHex(kem.publicKey), vector.kemKey);
     }
     case 'token': {
       const { org, token, scalar, publicKey, relay } = parseToken(vector.text);

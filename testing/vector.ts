@@ -124,6 +124,15 @@ export interface SecretVector extends Common, AtLog {
   /** CBOR of the value. */
   readonly value?: string;
 }
+export interface RecoveredVector extends Common, AtLog {
+  readonly kind: 'recovered';
+  readonly path: string;
+  readonly kitSeed: string;
+  readonly wrap: string;
+  readonly body: string;
+  /** CBOR of the value. */
+  readonly value?: string;
+}
 export interface RequestVector extends Common, AtLog {
   readonly kind: 'request';
   readonly request: string;
@@ -167,6 +176,14 @@ export interface LetterVector extends Common {
   readonly seed: string;
   readonly mail: string;
   readonly holds?: { readonly kind: string; readonly bytes: string };
+}
+/** Sheets of a recovery kit, put together. */
+export interface KitVector extends Common {
+  readonly kind: 'kit';
+  readonly shares: readonly string[];
+  readonly secret?: string;
+  readonly sigKey?: string;
+  readonly kemKey?: string;
 }
 export interface TokenVector extends Common {
   readonly kind: 'token';
@@ -244,12 +261,14 @@ export type Vector =
   | RecordVector
   | MkWrapVector
   | SecretVector
+  | RecoveredVector
   | RequestVector
   | AnswerVector
   | EvidenceVector
   | ReceiptVector
   | NoticeVector
   | LetterVector
+  | KitVector
   | TokenVector
   | InviteVector
   | PacketVector

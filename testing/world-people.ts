@@ -62,6 +62,7 @@ export interface WorldToken {
 export interface WorldKit {
   readonly voice: Voice;
   readonly kem: KemKey;
+  readonly seed: Uint8Array;
   readonly facts: RecoveryKeys;
 }
 
@@ -129,10 +130,12 @@ export async function makeToken(random: Random, facts: Omit<TokenIssue, 'token' 
 
 export async function makeKit(random: Random): Promise<WorldKit> {
   const signer = await signerOf(random(32));
-  const kem = await kemKeyFrom(random(32));
+  const seed = random(32);
+  const kem = await kemKeyFrom(seed.slice());
   return {
     voice: { ref: { kind: 'recovery', id: '00'.repeat(16) }, signer },
     kem,
+    seed,
     facts: { sigKey: signer.publicKey, kemKey: kem.publicKey, delayMs: 86_400_000, t: 2, m: 3 },
   };
 }

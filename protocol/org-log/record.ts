@@ -6,6 +6,7 @@ import { limits } from '../limits.ts';
 import type { Random } from '../random.ts';
 import { type KemKey, openOnce, pad, sealOnce, sealOverheadBytes, sealTo, unpad } from '../seal.ts';
 import type { MailboxId, StreamId } from '../wire.ts';
+import { recoveryRecipient } from './apply-secret.ts';
 import { type OrgState, activeDevice } from './state.ts';
 
 /** MK of each epoch that a client holds; index = epoch. */
@@ -122,10 +123,10 @@ interface MkWrap {
 }
 const wrapsCodec: Codec<readonly MkWrap[]> = array(
   record<MkWrap>({ recipient: [1, hexIdOfRecipient], sealed: [2, bytesUpTo(sealOverheadBytes + 32)] }),
-  limits.devices + limits.machines,
+  limits.devices + limits.machines + 1,
 );
 
-/** One wrap of the new MK for every active device and machine; to be at the relay before the record of meta.rotate is. */
+/** One wrap of the new MK for every active device and machine, and for the kit; to be at the relay before the record of meta.rotate is. */
 export async function sealMkWraps(state: OrgState, epoch: number, mk: Uint8Array): Promise<Uint8Array> {
   const holders = [
     ...[...state.devices.values()]
@@ -134,6 +135,7 @@ export async function sealMkWraps(state: OrgState, epoch: number, mk: Uint8Array
     ...[...state.machines.values()]
       .filter((machine) => machine.status !== 'revoked')
       .map((machine) => ({ id: machine.machine as string, key: machine.kemKey })), // as above
+    ...(state.recovery ? [{ id: recoveryRecipient, key: state.recovery.kemKey }] : []),
   ].sort((a, b) => (a.id < b.id ? -1 : 1));
   const wraps: MkWrap[] = [];
   for (const { id, key } of holders) wraps.push({ recipient: id, sealed: await sealTo(key, 'mk-wrap', state.org, [epoch, id], mk) });
