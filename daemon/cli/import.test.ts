@@ -128,7 +128,7 @@ describe('a dotenv file', () => {
     expect((await importing(folder, daemon, '.env', '--yes', '--as-fields', '--to', 'prod/shop', '--map', 'STRIPE=pay/stripe')).code).toBe(0);
     expect(daemon.puts).toEqual(['prod/shop', 'pay/stripe']);
     expect(daemon.secrets.get('prod/shop')?.fields).toEqual({ DB_PASSWORD: secrets.password, DATABASE_URL: secrets.url });
-    expect(folder.read('.env')).toContain('DB_PASSWORD=stillvault://prod/shop#DB_PASSWORD   # main');
+    expect(folder.read('.env')).toContain('DB_PASSWORD="stillvault://prod/shop#DB_PASSWORD"   # main');
     expect((await importing(folder, daemon, '--undo')).code).toBe(0);
     expect(folder.read('.env')).toBe(plain);
   });

@@ -125,7 +125,7 @@ export const secrets = {
 /** A file before and after. */
 export const plain: string = `# shop\nPORT=3000\nexport DB_PASSWORD="${secrets.password}"   # main\r\nSTRIPE='${secrets.stripe}'\n\nDATABASE_URL = ${secrets.url}\nEMPTY=\nlast=1`;
 export const rewritten =
-  '# shop\nPORT=3000\nexport DB_PASSWORD=stillvault://shop/DB_PASSWORD   # main\r\nSTRIPE=stillvault://shop/STRIPE\n\nDATABASE_URL = stillvault://shop/DATABASE_URL\nEMPTY=\nlast=1';
+  '# shop\nPORT=3000\nexport DB_PASSWORD="stillvault://shop/DB_PASSWORD"   # main\r\nSTRIPE=\'stillvault://shop/STRIPE\'\n\nDATABASE_URL = stillvault://shop/DATABASE_URL\nEMPTY=\nlast=1';
 
 export function importing(folder: Folder, daemon: Storing, ...words: readonly string[]): Promise<Ended> {
   return run(['import', ...words], { cwd: folder.path, env: folder.env, socketPath: daemon.socketPath });

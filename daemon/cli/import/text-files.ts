@@ -19,7 +19,9 @@ export function dotenvSource(text: string): Source {
     rewrite: (chosen) =>
       editsOf(chosen, places, ({ value, from, to }, target) => {
         const raw = text.slice(from, to);
-        return { from, to, text: referenceTo(target), was: [...piecesOf(raw, value, target)] };
+        // Quotes stay; a # in a bare value would begin a comment.
+        const quote = /^["']/.exec(raw)?.[0] ?? (target.field === undefined ? '' : '"');
+        return { from, to, text: `${quote}${referenceTo(target)}${quote}`, was: piecesOf(raw, value, target) };
       }),
     next: () => ['stillvault run --env-file FILE -- program'],
     notes: others.length === 0 ? [] : [`line ${others.slice(0, 5).join(', ')}: not NAME=value, left as it is`],

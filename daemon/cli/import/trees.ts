@@ -130,7 +130,9 @@ export function vaultSource(text: string, name: string): Source {
     const parsed = answer.safeParse(item);
     if (!parsed.success) throw malformed('E_IMPORT_FORMAT', `item ${at + 1} is no answer of vault kv get -format=json`);
     const { data } = parsed.data;
-    const held = 'metadata' in data && 'data' in data ? values.nullable().parse(data['data']) : values.parse(data);
+    const inner = values.nullable().safeParse('metadata' in data && 'data' in data ? data['data'] : data);
+    if (!inner.success) throw malformed('E_IMPORT_FORMAT', `item ${at + 1} has values that are no object`);
+    const held = inner.data;
     if (held === null) {
       notes.push(`item ${at + 1} was deleted in Vault: nothing to take`);
       return [];

@@ -10,7 +10,10 @@ import { parseDotenv } from './dotenv.ts';
 /** All values become p/<at>. */
 function moveAll(text: string): { readonly after: ReturnType<typeof applyEdits>; readonly values: ReadonlyMap<string, string> } {
   const source = dotenvSource(text);
-  const chosen = new Map<Candidate, Target>(source.candidates.map((candidate, at) => [candidate, { path: `p/${at}` }]));
+  // Every second one is a field: its reference has a #.
+  const chosen = new Map<Candidate, Target>(
+    source.candidates.map((candidate, at) => [candidate, at % 2 === 0 ? { path: `p/${at}` } : { path: `p/${at}`, field: 'f' }]),
+  );
   const values = new Map([...chosen].map(([{ content }, { path }]) => [path, content.kind === 'value' ? content.value : '']));
   return { after: applyEdits(text, source.rewrite?.(chosen) ?? []), values };
 }
