@@ -32,9 +32,10 @@ function basicOf(value: string): { readonly scheme: string; readonly text: strin
   return scheme === undefined || coded === undefined ? undefined : { scheme, text: Buffer.from(coded, 'base64').toString('latin1') };
 }
 
+/** ASCII only: a host that reads other bytes in its own way would answer them in a form that no mask knows. */
 function headerText(name: string, text: string): string {
   if (!/[^\t\x20-\x7e]/.test(text)) return text;
-  throw new ProxyError('E_PROXY_VALUE', `the value for the header ${name} holds a line break or other characters that no header can hold`);
+  throw new ProxyError('E_PROXY_VALUE', `the value for the header ${name} holds a line break, or letters that headers have no rule for`);
 }
 
 /** Of a request that tells no other coding. */

@@ -1,6 +1,6 @@
 // `stillvault proxy`: the egress proxy standing, for programs that are started elsewhere (spec/16-proxy.md §command-line).
 import { askOptions } from './get.ts';
-import { openProxy, proxyOptions } from './run/open-proxy.ts';
+import { openProxy, proxyRules } from './run/open-proxy.ts';
 import { collectVariables } from './run/variables.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Command } from './terminal/command.ts';
@@ -17,7 +17,7 @@ export const command: Command = {
     'env-file': { about: 'lines NAME=value; values that are stillvault://… get placeholders', takes: 'FILE', repeats: true },
     listen: { about: 'where: 127.0.0.1 and a port; any free one by default', takes: 'ADDRESS' },
     ...askOptions,
-    ...proxyOptions,
+    ...proxyRules,
   },
   notes: [
     'Programs get placeholders. The value is put in on its way to a host that the\nsecret’s policy names, and taken out of answers. A program that does not use the\nproxy sends the placeholder. What is printed lets a program use the proxy: it is\nnot a value, but keep it to the programs that it is for.',
@@ -26,7 +26,6 @@ export const command: Command = {
     const { args, world, output } = call;
     if (args.operands.length > 0) throw usage('proxy takes no operands; for one program: stillvault run --proxy -- program');
     const variables = collectVariables({}, args.all('env'), args.all('env-file'));
-    if (variables.items.length === 0) throw usage('which secrets? name them: -e NAME=prod/secret');
     const [, port] = /^127\.0\.0\.1:(\d{1,5})$/.exec(args.text('listen') ?? '127.0.0.1:0') ?? [];
     if (port === undefined || Number(port) > 65_535) throw usage('--listen takes 127.0.0.1:PORT: other machines have no business here');
     await using proxy = await openProxy(call, variables, Number(port));

@@ -2,14 +2,15 @@
 import type { RunningProxy } from '../../../proxy/start.ts';
 import type { ReleaseAsk } from '../../../protocol/local-api.ts';
 import { askFrom } from '../get.ts';
-import { type Options, usage } from '../terminal/arguments.ts';
+import { type Arguments, type Options, usage } from '../terminal/arguments.ts';
 import type { Call } from '../terminal/command.ts';
 import { releasedNote } from '../terminal/released.ts';
 import { printable } from '../terminal/text.ts';
 import { awaitPeople, waitingText } from '../terminal/waiting.ts';
 import type { Variables } from './variables.ts';
 
-export const proxyOptions: Options = {
+/** Of both commands. */
+export const proxyRules: Options = {
   lazy: { about: 'proxy: ask at the first use of a secret, not before the start' },
   'deny-unmatched': { about: 'proxy: refuse hosts that nothing names' },
   'allow-host': { about: 'proxy: a further host, also one on this machine or another port', takes: 'HOST[:PORT]', repeats: true },
@@ -17,14 +18,26 @@ export const proxyOptions: Options = {
   ca: { about: 'proxy: certificates to believe beside those of the system', takes: 'FILE', repeats: true },
 };
 
-/** For `run`, where these options mean nothing without --proxy. Throws usage. */
-export function verifyNoProxyOptions({ args }: Pick<Call, 'args'>): void {
-  const stray = Object.keys(proxyOptions).find((name) => args.has(name));
-  if (stray !== undefined) throw usage(`--${stray} belongs to the proxy: add --proxy`);
+/** Of `run`. */
+export const proxyOptions: Options = {
+  proxy: { about: 'placeholders instead of values; a proxy puts them in, towards hosts of the policies' },
+  ...proxyRules,
+};
+
+/** Places that would give the program the value itself. */
+const valuePlaces = ['file', 'fd', 'stdin', 'arg-secrets'];
+
+/** Throws usage. */
+export function verifyProxyOptions(args: Arguments): void {
+  const stray = Object.keys(proxyRules).find((name) => args.has(name));
+  if (stray !== undefined && !args.has('proxy')) throw usage(`--${stray} belongs to the proxy: add --proxy`);
+  const place = valuePlaces.find((name) => args.has(name));
+  if (place !== undefined && args.has('proxy')) throw usage(`with --proxy the program gets no value, and --${place} would give it one: only -e and --env-file`);
 }
 
 /** Asks people, unless --lazy; the proxy runs until it is disposed. Throws StillvaultError, and Interrupted where Ctrl-C withdrew. */
 export async function openProxy({ args, world, output, client }: Call, { plain, secret }: Variables, port = 0): Promise<RunningProxy> {
+  if (secret.size === 0) throw usage('which secrets? name them: -e NAME=prod/secret');
   const isLazy = args.has('lazy');
   const ask = askFrom(args);
   if (isLazy && ask.leaseOnly === true) throw usage('--lazy asks people later, --lease-only never: one of them');
