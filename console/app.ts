@@ -154,6 +154,14 @@ export interface HistoryRow {
   readonly program?: string;
   readonly machine?: string;
   readonly proof: 'verified' | 'missing';
+  /** Of what is missing, as codes. */
+  readonly codes?: readonly string[];
+}
+/** What the audit of the whole trail found (spec/15-audit.md §audit). */
+export interface AuditReport {
+  readonly entries: number;
+  readonly receipts: number;
+  readonly findings: readonly { readonly code: string; readonly why: string; readonly at?: number; readonly machine?: string }[];
 }
 
 export interface OrgView {
@@ -182,6 +190,8 @@ export type ApproveStep = 'verifying-user' | 'sealing' | 'sent' | 'released';
 
 /** Every act may reject with an AppFailure (as `Error & { failure: AppFailure }`). Acts that need the passkey say so. */
 export interface App {
+  /** Verifies the log and every machine's receipts from the first on; `progress` counts entries and receipts. */
+  audit(progress: (entries: number, receipts: number) => void): Promise<AuditReport>;
   phase(): Phase;
   org(): OrgView | undefined;
   /** Called after every change. Returns the unsubscriber. */

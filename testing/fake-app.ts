@@ -39,6 +39,11 @@ export function createFakeApp(state: FakeState): FakeApp {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    audit: async (progress) => {
+      progress(41, 9);
+      await act('audit');
+      return state.audit ?? { entries: 42, receipts: 9, findings: [] };
+    },
     checkSupport: async () => {
       if (state.hold === 'checkSupport') await new Promise(() => undefined);
       return state.unsupported ? { ok: false, failure: state.unsupported } : { ok: true };

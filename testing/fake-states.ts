@@ -1,6 +1,7 @@
 // The states that the console can be in, richly filled: what the gallery shows and the accessibility tests go through.
 import type {
   AppFailure,
+  AuditReport,
   CreateStep,
   ApproveStep,
   HistoryRow,
@@ -27,6 +28,8 @@ export interface FakeState {
   readonly hold?: string;
   readonly holdStep?: CreateStep | ApproveStep;
   readonly failures?: Readonly<Record<string, AppFailure>>;
+  /** What the audit finds. */
+  readonly audit?: AuditReport;
 }
 
 /** Monday, 23 November 2026, 12:00:00 UTC. */
@@ -330,7 +333,16 @@ const history: readonly HistoryRow[] = [
   { at: noon - 22 * hour, kind: 'withdrawn', what: 'prod/smtp', who: [], program: 'send-report.py', machine: 'build-7', proof: 'verified' },
   { at: noon - 26 * hour, kind: 'log', what: 'cem joined with cem’s phone', who: ['ana'], proof: 'verified' },
   { at: noon - 27 * hour, kind: 'ended', what: 'prod/db-primary', who: ['ben'], program: 'claude', machine: 'build-7', proof: 'verified' },
-  { at: noon - 50 * hour, kind: 'failed', what: 'prod/redis', who: ['ana'], program: 'redis-cli', machine: 'old-ci', proof: 'missing' },
+  {
+    at: noon - 50 * hour,
+    kind: 'failed',
+    what: 'prod/redis',
+    who: ['ana'],
+    program: 'redis-cli',
+    machine: 'old-ci',
+    proof: 'missing',
+    codes: ['E_NO_APPROVAL'],
+  },
 ];
 
 export function orgView(part: Partial<OrgView> = {}): OrgView {
@@ -495,5 +507,18 @@ export const fakeStates = {
   'invite-link': ready({}, '/people/invite', { hold: 'codes' }),
   history: ready({}, '/history'),
   'history-empty': ready({ history: [] }, '/history'),
+  'history-filters': ready({}, '/history'),
+  'history-checked': ready({}, '/history'),
+  'history-alerts': {
+    ...ready({}, '/history'),
+    audit: {
+      entries: 42,
+      receipts: 9,
+      findings: [
+        { code: 'E_AUDIT_GAP', why: 'receipts before number 7 are missing', at: noon - 26 * minute, machine: 'build-7' },
+        { code: 'E_NO_APPROVAL', why: 'released with fewer approvals than the policy of prod/redis wants', at: noon - 50 * hour, machine: 'old-ci' },
+      ],
+    },
+  },
 } as const satisfies Record<string, FakeState>;
 export type FakeStateName = keyof typeof fakeStates;

@@ -6,6 +6,7 @@ import { parseEnvelope } from '../../protocol/sign.ts';
 import type { App, AppFailure, CreateOrg, OrgView, Phase } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import type { Platform } from '../platform/platform.ts';
+import { auditTrail } from './audit.ts';
 import { createOrg } from './enrol.ts';
 import { asAppError, explain } from './failure.ts';
 import { startInvite } from './invite.ts';
@@ -103,6 +104,7 @@ export function createApp(platform: Platform): App {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    audit: (progress) => withSession((session) => auditTrail(session, progress)),
     checkSupport: async () => {
       try {
         await platform.authenticator.checkSupport();

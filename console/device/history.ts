@@ -21,6 +21,8 @@ export interface PastRow {
   readonly secrets: readonly SecretId[];
   readonly exe?: string;
   readonly exeHash?: Hash;
+  /** What keeps it from being proved. */
+  readonly codes?: readonly string[];
 }
 const line = text(4_096);
 const codec: Codec<PastRow> = record<PastRow>({
@@ -37,6 +39,7 @@ const codec: Codec<PastRow> = record<PastRow>({
   secrets: [11, array(secretIdCodec, limits.itemsPerRequest)],
   exe: [12, line, 'optional'],
   exeHash: [13, hashCodec, 'optional'],
+  codes: [14, array(text(64), 16), 'optional'],
 });
 
 export interface History {
@@ -82,13 +85,14 @@ export async function openHistory(storage: DeviceStorage): Promise<History> {
   };
 }
 
-export function viewOfRow({ at, kind, what, who, program, machineName, isVerified }: PastRow): HistoryRow {
+export function viewOfRow({ at, kind, what, who, program, machineName, isVerified, codes }: PastRow): HistoryRow {
   return {
     at,
     kind,
     what,
     who,
     proof: isVerified ? 'verified' : 'missing',
+    ...(codes && codes.length > 0 ? { codes } : {}),
     ...(program === undefined ? {} : { program }),
     ...(machineName === undefined ? {} : { machine: machineName }),
   };

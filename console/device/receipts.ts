@@ -122,10 +122,12 @@ export async function openReceipts(deps: {
   }
 
   async function apply(receipt: Receipt, chain: readonly [string, Uint8Array]): Promise<void> {
+    // A machine that has seen more than this device is right: look first, then judge.
+    if (receipt.head.seq > session.log.requireState().head.seq) await session.log.sync().catch(() => undefined);
     const state = session.log.requireState();
     const past = history.releaseOf(receipt.requestId);
     const request = await requestOf(state, receipt);
-    const proof = await proofOf(state, receipt, request);
+    const proof = await proofOf(state, session.log.history, receipt);
     const records: (readonly [string, Uint8Array])[] = [chain];
     const row = rowOf(state, receipt, request, past, proof);
     if (row) records.push(history.add(row));

@@ -1,21 +1,21 @@
-// History: who released what to which program when, from verified receipts and the signed log; alerts on top.
+// History (spec/15-audit.md §rows): who released what to which program when, from verified receipts and the signed log; alerts on top.
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { HistoryRow } from '../app.ts';
 import { useOrg, useStore } from '../shell/store.ts';
 import { Breakable } from '../ui/breakable.tsx';
 import { Moment } from '../ui/countdown.tsx';
-import { Choices, Field } from '../ui/field.tsx';
 import { Icon, type IconName } from '../ui/icons.tsx';
 import { EmptyState, Note } from '../ui/note.tsx';
 import { Page, Section } from '../ui/page.tsx';
 import { listNames } from '../ui/time.ts';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
-import { type HistoryFilter, alertsOf, filterHistory, groupByDay } from './model.ts';
+import { Check } from './check.tsx';
+import { Filters } from './filters.tsx';
+import { type HistoryWish, alertsOf, filterHistory, groupByDay, wholeHistory } from './model.ts';
 
 const w = pageWords.history;
-const filters: readonly HistoryFilter[] = ['all', 'released', 'refused', 'changes'];
 const icons: Readonly<Record<HistoryRow['kind'], IconName>> = {
   release: 'check',
   use: 'key',
@@ -31,10 +31,9 @@ const icons: Readonly<Record<HistoryRow['kind'], IconName>> = {
 
 export function HistoryPage(): JSX.Element {
   const { history } = useOrg();
-  const { calendar } = useStore();
-  const filter = useSignal<HistoryFilter>('all');
-  const query = useSignal('');
-  const rows = filterHistory(history, filter.value, query.value);
+  const { calendar, now } = useStore();
+  const wish = useSignal<HistoryWish>(wholeHistory);
+  const rows = filterHistory(history, wish.value, now.peek());
   if (history.length === 0)
     return (
       <Page title={w.title}>
@@ -46,16 +45,8 @@ export function HistoryPage(): JSX.Element {
   return (
     <Page title={w.title}>
       <Alerts alerts={alertsOf(history)} />
-      <div class="filters">
-        <Choices
-          hiddenLegend
-          legend={w.filter}
-          value={filter.value}
-          choices={filters.map((value) => ({ value, label: w.filters[value] }))}
-          onChange={(value) => (filter.value = value)}
-        />
-        <Field label={coreWords.common.search} type="search" value={query.value} onInput={(value) => (query.value = value)} />
-      </div>
+      <Check />
+      <Filters history={history} wish={wish.value} onWish={(next) => (wish.value = next)} />
       {rows.length === 0 && <p role="status">{w.none}</p>}
       {groupByDay(rows, calendar.date).map(({ day, rows: ofDay }) => (
         <Section key={day} title={day}>
@@ -120,9 +111,9 @@ function Entry({ row }: { readonly row: HistoryRow }): JSX.Element {
         <Moment at={row.at} form="clock" />
         <span class={row.proof === 'verified' ? 'proof' : 'proof missing'}>
           <Icon name={row.proof === 'verified' ? 'proof' : 'warning'} size={16} />
-          <span class="sr-only">{row.proof === 'verified' ? w.verified : ''}</span>
-          {row.proof === 'missing' && w.missing}
+          {row.proof === 'verified' ? w.verified : w.missing}
         </span>
+        {row.codes !== undefined && row.codes.length > 0 && <span class="mono">{row.codes.join(' ')}</span>}
       </span>
     </>
   );

@@ -27,6 +27,18 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await page.locator('.numbers input').first().check();
     await button(page, 'Approve').click();
   },
+  'history-filters': async (page) => {
+    await page.getByText('Filters').click();
+    await page.getByLabel('Machine').selectOption('build-7');
+  },
+  'history-checked': async (page) => {
+    await button(page, 'Check everything').click();
+    await page.getByText('All of it is proven').waitFor();
+  },
+  'history-alerts': async (page) => {
+    await button(page, 'Check everything').click();
+    await page.getByText('2 alerts').waitFor();
+  },
   'invite-link': async (page) => {
     await page.getByLabel('Name').fill('dora');
     await button(page, 'Make the invitation').click();

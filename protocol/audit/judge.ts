@@ -49,7 +49,8 @@ export async function judgeReceipt(state: OrgState, history: LogHistory, receipt
     if (holds && evidence.decision === 'deny') denials.add(evidence.member);
   }
   if (receipt.outcome === 'released') {
-    if (request) await test(() => (isLater ? requireSome(approvals) : verifyReleased(state, receipt, request as Request, approvals))); // set in a callback, which the compiler cannot see
+    if (request)
+      await test(() => (isLater ? requireSome(state, request as Request, approvals) : verifyReleased(state, receipt, request as Request, approvals))); // set in a callback, which the compiler cannot see
     if (request) await test(() => verifyGrant(receipt, request as Request, approvals)); // as above
   }
   if (receipt.outcome === 'denied' && denials.size === 0) faults.push({ code: 'E_NO_APPROVAL', why: 'told as denied, and nobody’s signature says so' });
@@ -77,8 +78,13 @@ async function requestIn(state: OrgState, receipt: Receipt): Promise<Request> {
   return request;
 }
 
-function requireSome(approvals: readonly Evidence[]): void {
-  if (approvals.length === 0) fault('E_NO_APPROVAL', 'nobody’s signature allows it');
+/** What can be said with a later state: an approval for everything, and all of them where the version is still the newest. */
+function requireSome(state: OrgState, request: Request, approvals: readonly Evidence[]): void {
+  const people = new Set(approvals.map(({ member }) => member)).size;
+  for (const { secret, putEh } of request.items) {
+    const known = state.secrets.get(secret);
+    if (people < (known?.putEh === putEh ? known.put.k : 1)) fault('E_NO_APPROVAL', 'released with fewer approvals than were needed');
+  }
 }
 
 /** As the daemon had to judge it, at the head that the receipt names (spec/09-release.md §daemon). */
@@ -97,7 +103,7 @@ function verifyReleased(state: OrgState, receipt: Receipt, request: Request, app
     );
     const people = [...new Set(counted.map(({ member }) => member))];
     if (!satisfies(quorumOf(state, policy), people) || people.length < secret.put.k)
-      fault('E_NO_APPROVAL', `${secret.path} was released with fewer approvals than its policy wants`);
+      fault('E_NO_APPROVAL', `released with fewer approvals than the policy of ${secret.path} wants`);
     if (receipt.lease) verifyLease(receipt.lease.terms, policy);
   }
 }
