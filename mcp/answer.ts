@@ -101,5 +101,5 @@ const advice: Partial<Record<FailureCode, string>> = {
   unreachable: `Tell your user. ${noOtherWay}`,
   daemon_not_running: 'Ask your user to start it.',
   not_enrolled: 'Ask your user to enrol this machine.',
-  not_found: 'stillvault_list tells what there is.',
+  not_found: 'stillvault_list tells what there is; stillvault_need asks a person to store what is not there yet.',
 };

@@ -19,6 +19,8 @@ export const bounds = {
   items: 16,
   /** As in protocol/limits.ts: the approver's line for what the requester claims. */
   claimCharacters: 120,
+  /** As in protocol/limits.ts: where a person gets a value. */
+  whereCharacters: 200,
   /** Kept of each output stream, its end: more fills a model's context. */
   outputBytes: 65_536,
   /** Kept of an HTTP answer, its beginning. */

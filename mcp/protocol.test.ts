@@ -6,7 +6,7 @@ import { eras, startDaemonStub, startHost } from './test-host.ts';
 
 const value = 'correct horse battery staple';
 const run = { argv: ['printenv', 'SECRET'], env: { SECRET: 'stillvault://prod/db' }, reason: 'nightly report' };
-const names = ['list', 'request', 'await', 'run', 'http', 'inject_file', 'cancel', 'reveal'].map((name) => `stillvault_${name}`);
+const names = ['list', 'request', 'await', 'need', 'run', 'http', 'inject_file', 'cancel', 'reveal'].map((name) => `stillvault_${name}`);
 
 /** People were asked, and decide when the test says so. */
 function undecided(): { readonly release: (ask: StubAsk) => Promise<void>; approve(): void; readonly asked: Promise<void>; readonly withdrawn: Promise<void> } {

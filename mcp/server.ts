@@ -8,6 +8,7 @@ import type { Registrar } from './tool.ts';
 import { httpTool } from './tools/http.ts';
 import { injectFileTool } from './tools/inject-file.ts';
 import { listTool } from './tools/list.ts';
+import { needTool } from './tools/need.ts';
 import { awaitTool, cancelTool, requestTool } from './tools/request.ts';
 import { revealTool } from './tools/reveal.ts';
 import { runTool } from './tools/run.ts';
@@ -21,9 +22,9 @@ export interface McpOptions extends SessionDeps {
 }
 
 /** Always these, in this order, for every client. */
-const tools: readonly Registrar[] = [listTool, requestTool, awaitTool, runTool, httpTool, injectFileTool, cancelTool, revealTool];
+const tools: readonly Registrar[] = [listTool, requestTool, awaitTool, needTool, runTool, httpTool, injectFileTool, cancelTool, revealTool];
 
-const instructions = `Stillvault lets you work with credentials that you never see. A person approves each use on their own device. Find references with stillvault_list. Use them with stillvault_run (environment or standard input of a program), stillvault_http (an API call) or stillvault_inject_file (a file for a program); those ask for approval themselves. If status is pending, call stillvault_await with the request_id, then the same call again. If a request is denied, stop: do not retry or look for another way to obtain this credential. Never ask a person to paste a secret into this conversation.`;
+const instructions = `Stillvault lets you work with credentials that you never see. A person approves each use on their own device. Find references with stillvault_list. Use them with stillvault_run (environment or standard input of a program), stillvault_http (an API call) or stillvault_inject_file (a file for a program); those ask for approval themselves. If status is pending, call stillvault_await with the request_id, then the same call again. A secret that the task needs and that does not exist: stillvault_need asks a person to store it. If a request is denied, stop: do not retry or look for another way to obtain this credential. Never ask a person to paste a secret into this conversation.`;
 
 /** Resolves when the client is gone, and everything of the session with it. */
 export async function serveMcp({ version, consoleUrl, log, ...deps }: McpOptions, gone: Promise<unknown>): Promise<void> {

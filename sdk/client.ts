@@ -7,6 +7,8 @@ import type {
   LeaseSummary,
   LogLine,
   LogVerified,
+  NeedAsk,
+  NeedSummary,
   PutAsk,
   PutEvent,
   ReleaseAsk,
@@ -18,7 +20,11 @@ import type {
 import { localPaths } from '../protocol/local-api.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { StillvaultError } from './errors.ts';
+import { type PendingRelease, requestRelease } from './request.ts';
+import type { RunOptions, RunResult } from './run.ts';
 import { createTransport, type TransportOptions } from './transport.ts';
+
+export { StillvaultError } from './errors.ts';
 
 /** A secret, or one field of it: `prod/db`, `prod/db#password`, `stillvault://prod/db#password`. */
 export type Reference = string;
@@ -48,7 +54,14 @@ export interface Waiting<Progress> {
   readonly signal?: AbortSignal;
   readonly onProgress?: (event: Progress) => void;
 }
-export type GetOptions = Omit<ReleaseAsk, 'items'> & Waiting<ReleaseProgress>;
+export type GetOptions = Omit<ReleaseAsk, 'items'> & Waiting<ReleaseProgress> & { /** Of the secret; or write `path#field`. */ readonly field?: string };
+/** What a secret that does not exist yet is for, and where a person gets it. */
+export interface NeedOptions {
+  readonly for: string;
+  readonly where?: string;
+  readonly fields?: readonly string[];
+  readonly agent?: string;
+}
 export interface PutContent {
   readonly value?: Uint8Array;
   readonly fields?: Readonly<Record<string, Uint8Array>>;
@@ -64,9 +77,21 @@ export interface Client {
   /** Asks a human, or answers from a lease. One request for all items. */
   release(ask: ReleaseAsk, waiting?: Waiting<ReleaseProgress>): Promise<Released>;
   get(reference: Reference, options?: GetOptions): Promise<Uint8Array>;
+  /** The value as UTF-8 text, which cannot be wiped: prefer `get` or `withSecret`. */
+  getText(reference: Reference, options?: GetOptions): Promise<string>;
+  /** Asks, and resolves as soon as people were asked; the values come with `await()`. */
+  request(references: readonly Reference[], options?: GetOptions): Promise<PendingRelease>;
+  /** Runs `[program, ...arguments]` with references in its environment; what it prints is masked. */
+  run(command: readonly string[], options: RunOptions): Promise<RunResult>;
   /** Wipes the value when `use` is done. */
   withSecret<T>(reference: Reference, use: (value: Uint8Array) => T | Promise<T>, options?: GetOptions): Promise<T>;
   put(path: string, content: PutContent, waiting?: Waiting<PutProgress>): Promise<Stored>;
+  /** Asks a person for a secret that does not exist yet; answers at once. Asked again, it says how that stands. */
+  need(path: string, options: NeedOptions): Promise<NeedSummary>;
+  needs(): Promise<readonly NeedSummary[]>;
+  /** Until it is filled or over. Aborting leaves it open. */
+  awaitNeed(path: string, waiting?: Waiting<NeedSummary>): Promise<NeedSummary>;
+  withdrawNeed(path: string): Promise<NeedSummary>;
   leases(): Promise<readonly LeaseSummary[]>;
   /** The leases that were ended. */
   endLease(which: LeaseEnd): Promise<readonly LeaseSummary[]>;
@@ -92,8 +117,10 @@ export function createClient(options: TransportOptions = {}): Client {
     if (released === undefined) throw noOutcome();
     return released;
   };
-  const get: Client['get'] = async (reference, { signal, onProgress, ...ask } = {}) => {
-    const released = await release({ ...ask, items: [parseReference(reference)] }, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  const releaseAll = (references: readonly Reference[], { signal, onProgress, field, ...ask }: GetOptions = {}): Promise<Released> =>
+    release({ ...ask, items: references.map((reference) => itemOf(reference, field)) }, { ...(signal && { signal }), ...(onProgress && { onProgress }) });
+  const get: Client['get'] = async (reference, options) => {
+    const released = await releaseAll([reference], options);
     const value = released.values[0];
     if (value === undefined) throw noOutcome();
     return value.bytes;
@@ -105,6 +132,18 @@ export function createClient(options: TransportOptions = {}): Client {
     info: (path) => call('GET', `${localPaths.secretInfo}?path=${encodeURIComponent(path)}`),
     release,
     get,
+    async getText(reference, options) {
+      const value = await get(reference, options);
+      try {
+        return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value);
+      } catch (cause) {
+        throw new StillvaultError('usage', 'the value is no text: use get', { cause });
+      } finally {
+        value.fill(0);
+      }
+    },
+    request: (references, options = {}) => requestRelease(releaseAll, references, options),
+    run: async (command, options) => (await import('./run.ts')).runProgram(releaseAll, command, options),
     async withSecret(reference, use, getOptions) {
       const value = await get(reference, getOptions);
       try {
@@ -130,6 +169,19 @@ export function createClient(options: TransportOptions = {}): Client {
       if (stored === undefined) throw noOutcome();
       return stored;
     },
+    need: (path, { for: reason, ...about }) => call('POST', localPaths.needs, { path, reason, ...about } satisfies NeedAsk),
+    needs: () => call('GET', localPaths.needs),
+    async awaitNeed(path, { signal, onProgress } = {}) {
+      let last: NeedSummary | undefined;
+      for await (const line of requestEvents('GET', `${localPaths.needsAwait}?path=${encodeURIComponent(path)}`, undefined, signal)) {
+        last = line as NeedSummary; // cast: as said above
+        if (last.state === 'open') onProgress?.(last);
+      }
+      if (last === undefined || last.state === 'open')
+        throw new StillvaultError('error', 'the daemon ended; the need is still open', { next: 'stillvault need ls' });
+      return last;
+    },
+    withdrawNeed: (path) => call('POST', localPaths.needsWithdraw, { path }),
     leases: () => call('GET', localPaths.leases),
     endLease: (which) => call('POST', localPaths.leasesEnd, which),
     log: (from = 0) => call('GET', `${localPaths.log}?from=${from}`),
@@ -147,6 +199,13 @@ export function parseReference(reference: Reference): { readonly path: string; r
   const [, path, field] = found ?? [];
   if (path === undefined) throw new StillvaultError('usage', 'not a reference: write prod/db, prod/db#field or stillvault://prod/db#field');
   return field === undefined ? { path } : { path, field };
+}
+
+function itemOf(reference: Reference, field: string | undefined): ReturnType<typeof parseReference> {
+  const item = parseReference(reference);
+  if (field === undefined || item.field === field) return item;
+  if (item.field !== undefined) throw new StillvaultError('usage', 'a field in the reference, and another as an option');
+  return { path: item.path, field };
 }
 
 function releasedOf(event: Extract<ReleaseEvent, { readonly event: 'released' }>): Released {

@@ -15,6 +15,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   proxy: { group: 'use', about: 'an HTTP proxy that puts values in on their way out', load: () => import('./proxy.ts') },
   helper: { group: 'use', about: 'git, docker, ssh and others: the doors they know', load: () => import('./helper.ts') },
   mcp: { group: 'use', about: 'the tools of an AI agent: an MCP server on stdio', load: () => import('./mcp.ts') },
+  need: { group: 'use', about: 'ask a person for a secret that does not exist yet', verbs: ['ls', 'withdraw'], load: () => import('./need.ts') },
   put: { group: 'keep', about: 'store a secret, countersigned by a writer', load: () => import('./put.ts') },
   scan: { group: 'keep', about: 'find plaintext secrets in files; never prints a value', load: () => import('./scan.ts') },
   import: { group: 'keep', about: 'move plaintext in, leave references behind', load: () => import('./import.ts') },

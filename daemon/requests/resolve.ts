@@ -59,7 +59,10 @@ export function resolveItems(state: OrgState, self: Machine, ask: ReleaseAsk): r
 function resolveItem(state: OrgState, self: Machine, path: string, field: string | undefined): VerifiedItem {
   const info = `stillvault info ${path}`;
   const secret = secretAt(state, path);
-  if (!secret) throw new DaemonError('not_found', 'E_NOT_FOUND', `there is no secret ${path}`, { next: `stillvault ls, or store it: stillvault put ${path}` });
+  if (!secret)
+    throw new DaemonError('not_found', 'E_NOT_FOUND', `there is no secret ${path}`, {
+      next: `stillvault ls; stillvault put ${path}, or ask a person for it: stillvault need ${path} --for "…"`,
+    });
   if (field !== undefined && !secret.put.fields.includes(field))
     throw new DaemonError('not_found', 'E_NOT_FOUND', `${path} has no field ${field}`, { next: info });
   const policy = policyFor(state, path);

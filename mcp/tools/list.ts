@@ -17,13 +17,19 @@ const listed = z.object({
   reveal_allowed: z.boolean().optional(),
 });
 
+const needed = z.object({ reference: z.string(), state: z.string(), note: z.string().optional() });
+
 export const listTool: Registrar = defineTool({
   name: 'stillvault_list',
   title: 'List secrets',
   description:
     'Lists the secrets that can be asked for: references, fields, descriptions, who approves, where stillvault_http may send them. Never values. Nobody is asked. Call it first to find the reference that a task needs.',
   input: z.object({ prefix: z.string().max(256).optional().describe('only paths that begin so, such as prod/') }),
-  output: { secrets: z.array(listed).optional(), more: z.int().optional().describe('so many did not fit: use prefix') },
+  output: {
+    secrets: z.array(listed).optional(),
+    needs: z.array(needed).optional().describe('asked for with stillvault_need, and how that stands'),
+    more: z.int().optional().describe('so many did not fit: use prefix'),
+  },
   annotations: { readOnlyHint: true, openWorldHint: false },
   async run({ prefix = '' }, _call, session) {
     const all = (await session.client.list()).filter(({ path }) => path.startsWith(prefix));
@@ -31,7 +37,11 @@ export const listTool: Registrar = defineTool({
     const secrets = await Promise.all(shown.map((summary) => describe(session, summary)));
     const more = all.length - shown.length;
     const words = all.length === 0 ? 'There are no such secrets.' : 'Secrets by reference; values are used through the other tools, never read.';
-    return { status: 'ok', content: { secrets, ...(more > 0 ? { more } : {}) }, words };
+    // Beside the point of this call: a daemon that cannot tell them is no reason to fail it.
+    const needs = (await session.client.needs().catch(() => []))
+      .filter(({ path }) => path.startsWith(prefix))
+      .map(({ reference, state, note }) => ({ reference, state, ...(note === undefined ? {} : { note }) }));
+    return { status: 'ok', content: { secrets, ...(needs.length > 0 ? { needs } : {}), ...(more > 0 ? { more } : {}) }, words };
   },
 });
 

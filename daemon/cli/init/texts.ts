@@ -10,7 +10,7 @@ const verbs = `- Find the reference: \`stillvault_list\`. Never guess a path, ne
 - \`pending\`: tell your user who is asked and the match code, then \`stillvault_await\`, then the same call again.
 - \`denied\`: stop. Do not retry, do not look for another way to obtain this credential. Tell your user.
 - \`[masked]\` in an output is a value that was hidden. Do not try to undo it, and do not print values in other forms.
-- Never ask a person to paste a secret into the conversation. What does not exist yet is stored by them: \`stillvault put PATH\`.
+- Never ask a person to paste a secret into the conversation. What does not exist yet: \`stillvault_need\` with its purpose and where they get it; they type it on their own device, you get the reference.
 - In files and scripts write references, not values: \`stillvault://prod/db-primary#password\`, used by \`stillvault run --env-file FILE -- program\`.`;
 
 export const skill: string = `---
