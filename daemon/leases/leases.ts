@@ -180,6 +180,7 @@ export function createLeases(deps: LeaseDeps): Leases {
         else foreign = true;
       }
       // From here on nothing waits: a lease that ended during the checks is seen, and no two readers count the same use.
+      endAfterSleep();
       const found = items.map((item) =>
         firstHit(
           [...usable].filter((lease) => isLive(lease) && isOpen(deps, lease)),

@@ -1,6 +1,6 @@
 // One ask from start to end: lease or people, release, receipt (spec/09-release.md). The only place that hands out values.
 import type { PendingRequest } from '../../protocol/approval.ts';
-import { ProtocolError } from '../../protocol/errors.ts';
+import { ProtocolError, check } from '../../protocol/errors.ts';
 import type { LeaseId, RequestId } from '../../protocol/hash.ts';
 import type { ReleaseAsk } from '../../protocol/local-api.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
@@ -112,15 +112,22 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
     await waiting.until((sealed) => takeAnswer(deps, ask, asked, answers, waiting, sealed));
     items = await openItems({ machine: deps.machine, os: deps.observer.os }, resolved.items, prepared, answers.approvals);
     await ask.observe(); // the requester is still who it was
-    waiting.check(); // and nothing has changed while the values were opened
+    const stillHolds = (): void => verifyStillHolds(deps, answers, waiting); // the log may have changed while the values were opened
+    stillHolds();
     const lease = leaseFrom(deps, answers, anchor.held);
-    await writeRelease(deps, sent, answers, resolved, anchor.held, lease, waiting.check); // from here on the request is consumed, whatever happens
+    await writeRelease(deps, sent, answers, resolved, anchor.held, lease, stillHolds); // from here on the request is consumed, whatever happens
     handOver(deps, ask, asked, sent, answers, items, anchor, lease);
   } catch (error) {
     disposeItems(items);
     if (!deps.store.isConsumed(sent.request.requestId)) await recordEnd(deps.receipts, sent, answers.evidence, resolved.targets, error).catch(deps.onProblem);
     throw explain(error);
   }
+}
+
+/** People are counted anew: one whose approval was counted may have been removed, though others could still approve. */
+function verifyStillHolds({ link }: DeskDeps, answers: Answers, waiting: Waiting): void {
+  waiting.check();
+  check(answers.complete(link.log.requireState()), 'E_QUORUM', 'somebody who approved may not any more');
 }
 
 /** The anchor is disposed of unless a lease takes it. */
