@@ -95,20 +95,23 @@ describe('a dotenv file', () => {
     expect(daemon.secrets.get('shop/DB_PASSWORD')).toEqual({ version: 2, value: secrets.password.replace('4711', '4712') });
   });
 
-  test('INV-IMPORT-CHANGED: somebody edits the file while people decide', async () => {
+  test.each([
+    ['adds a line', `${plain}\nNEW=1`, `${rewritten}\nNEW=1`],
+    ['changes one, in the same length', plain.replace('3000', '3001'), rewritten.replace('3000', '3001')],
+  ])('INV-IMPORT-CHANGED: while people decide, somebody %s', async (_what, edited, wanted) => {
     using folder = makeFolder();
     await using daemon = await startStoring();
     folder.write('.env', plain);
     daemon.onPut = ({ path }) => {
-      if (path === 'shop/DATABASE_URL') folder.write('.env', `${plain}\nNEW=1`);
+      if (path === 'shop/DATABASE_URL') folder.write('.env', edited);
       return undefined;
     };
     expect(detailOf(await importing(folder, daemon, '.env', '--yes'))).toBe('E_IMPORT_CHANGED');
-    expect(folder.read('.env')).toBe(`${plain}\nNEW=1`);
+    expect(folder.read('.env')).toBe(edited);
     expect(readdirSync(folder.path)).toEqual(['.env']);
     expect((await importing(folder, daemon, '.env', '--yes')).code).toBe(0);
     expect(daemon.puts).toHaveLength(3);
-    expect(folder.read('.env')).toBe(`${rewritten}\nNEW=1`);
+    expect(folder.read('.env')).toBe(wanted);
   });
 
   test('INV-IMPORT-READABLE: a machine that could not ask for them keeps the values', async () => {

@@ -1,4 +1,4 @@
-// `stillvault import`: stores the values of a file, then leaves references in their place (spec/17-import.md §import).
+// `stillvault import`: stores the values of a file, then leaves references in their place (spec/19-import.md §import).
 import { randomBytes } from 'node:crypto';
 import { basename, dirname, resolve } from 'node:path';
 import { leftovers } from './import/left.ts';

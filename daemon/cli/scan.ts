@@ -1,4 +1,4 @@
-// `stillvault scan`: where plaintext secrets lie, and the door for each; never a value (spec/17-import.md §scan).
+// `stillvault scan`: where plaintext secrets lie, and the door for each; never a value (spec/19-import.md §scan).
 import { lstatSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { StillvaultError } from '../../sdk/errors.ts';

@@ -1,4 +1,4 @@
-// Codes of everything that stops an import, so that programs need not read words (spec/17-import.md §codes).
+// Codes of everything that stops an import, so that programs need not read words (spec/19-import.md §codes).
 
 export type ImportCode =
   | 'E_IMPORT_FILE'

@@ -1,4 +1,4 @@
-// What password managers export: Bitwarden as JSON and CSV, 1Password as 1PUX and CSV (spec/17-import.md §formats).
+// What password managers export: Bitwarden as JSON and CSV, 1Password as 1PUX and CSV (spec/19-import.md §formats).
 import { parse } from 'csv-parse/sync';
 import { strFromU8, unzipSync } from 'fflate';
 import { z } from 'zod';

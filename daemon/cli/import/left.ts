@@ -1,4 +1,4 @@
-// Where the plaintext still lies after an import, as far as a program can know (spec/17-import.md §left).
+// Where the plaintext still lies after an import, as far as a program can know (spec/19-import.md §left).
 import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gitText, inGit } from '../plaintext/git.ts';

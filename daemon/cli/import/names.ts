@@ -1,4 +1,4 @@
-// From names of others to paths and fields that are legal, and where two meet (spec/17-import.md §names, 01-encoding.md §text).
+// From names of others to paths and fields that are legal, and where two meet (spec/19-import.md §names, 01-encoding.md §text).
 import { usage } from '../terminal/arguments.ts';
 import { printable } from '../terminal/text.ts';
 import { type Candidate, type Target, malformed } from './source.ts';

@@ -1,4 +1,4 @@
-// Which form a file has, and what it holds; refused before anything is sent where it could not be rewritten safely (spec/17-import.md §formats).
+// Which form a file has, and what it holds; refused before anything is sent where it could not be rewritten safely (spec/19-import.md §formats).
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { readRaw } from '../plaintext/read.ts';

@@ -1,4 +1,4 @@
-// A pass store, read by the program pass itself: first line the value, `key: value` lines fields (spec/17-import.md §formats).
+// A pass store, read by the program pass itself: first line the value, `key: value` lines fields (spec/19-import.md §formats).
 import { lstatSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { StillvaultError } from '../../../sdk/errors.ts';

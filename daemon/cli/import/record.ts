@@ -1,4 +1,4 @@
-// What is remembered of an import until it is confirmed: names, places and layout, never a value (spec/17-import.md §record).
+// What is remembered of an import until it is confirmed: names, places and layout, never a value (spec/19-import.md §record).
 import { createHash, createHmac } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';

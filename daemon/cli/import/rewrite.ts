@@ -1,4 +1,4 @@
-// Puts references where values stood: whole or not at all, and only if nobody changed the file meanwhile (spec/17-import.md §rewrite).
+// Puts references where values stood: whole or not at all, and only if nobody changed the file meanwhile (spec/19-import.md §rewrite).
 import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';

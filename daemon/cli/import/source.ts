@@ -1,4 +1,4 @@
-// What a file to import holds, whatever its form: secrets with a name and a place, and how the file looks without them (spec/17-import.md §source).
+// What a file to import holds, whatever its form: secrets with a name and a place, and how the file looks without them (spec/19-import.md §source).
 import { StillvaultError } from '../../../sdk/errors.ts';
 import type { ImportCode } from './codes.ts';
 

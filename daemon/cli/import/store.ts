@@ -1,4 +1,4 @@
-// One proposal after the other until all values are stored; what was stored before is not stored again (spec/17-import.md §store).
+// One proposal after the other until all values are stored; what was stored before is not stored again (spec/19-import.md §store).
 import type { Client, Stored } from '../../../sdk/client.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
 import type { Call } from '../terminal/command.ts';

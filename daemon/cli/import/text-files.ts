@@ -1,8 +1,11 @@
-// Files whose lines can hold a reference in the place of a value: dotenv, AWS credentials, npm, git-credentials (spec/17-import.md §rewrite).
+// Files whose lines can hold a reference in the place of a value: dotenv, AWS credentials, npm, git-credentials (spec/19-import.md §rewrite).
 import { quoted } from '../up/launcher.ts';
 import { parseDotenv } from '../plaintext/dotenv.ts';
 import { judge, isPlaceholder } from '../plaintext/judge.ts';
 import type { Candidate, Edit, Piece, Slot, Source, Target } from './source.ts';
+
+/** As in protocol/limits.ts: items of one request. */
+const maxReferences = 16;
 
 export function dotenvSource(text: string): Source {
   const { values, others } = parseDotenv(text);
@@ -14,6 +17,7 @@ export function dotenvSource(text: string): Source {
     const why = judged === undefined ? 'looks like no secret' : (unsure ?? judged.what);
     places.set({ segments: [name], line, content: { kind: 'value', value }, why, isTaken: judged !== undefined && unsure === undefined }, found);
   }
+  const references = values.filter(({ value }) => value.startsWith('stillvault://')).length + [...places.keys()].filter(({ isTaken }) => isTaken).length;
   return {
     candidates: [...places.keys()],
     rewrite: (chosen) =>
@@ -24,7 +28,12 @@ export function dotenvSource(text: string): Source {
         return { from, to, text: `${quote}${referenceTo(target)}${quote}`, was: piecesOf(raw, value, target) };
       }),
     next: () => ['stillvault run --env-file FILE -- program'],
-    notes: others.length === 0 ? [] : [`line ${others.slice(0, 5).join(', ')}: not NAME=value, left as it is`],
+    notes: [
+      ...(others.length === 0 ? [] : [`line ${others.slice(0, 5).join(', ')}: not NAME=value, left as it is`]),
+      ...(references > maxReferences
+        ? [`up to ${references} references: stillvault run takes ${maxReferences} in one request; split the file, or take fewer with --only`]
+        : []),
+    ],
   };
 }
 

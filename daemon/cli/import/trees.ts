@@ -1,4 +1,4 @@
-// JSON and YAML: nested keys become paths; docker's configuration; Vault's answers (spec/17-import.md §formats).
+// JSON and YAML: nested keys become paths; docker's configuration; Vault's answers (spec/19-import.md §formats).
 import { z } from 'zod';
 import { isPlaceholder, judge } from '../plaintext/judge.ts';
 import { leavesOf, lineAt } from '../plaintext/spots.ts';

@@ -1,4 +1,4 @@
-// Back to how the file was, with values that people release once more; or the end of that possibility (spec/17-import.md §undo).
+// Back to how the file was, with values that people release once more; or the end of that possibility (spec/19-import.md §undo).
 import type { Value } from '../../../sdk/client.ts';
 import { readRaw } from '../plaintext/read.ts';
 import { usage } from '../terminal/arguments.ts';

@@ -1,4 +1,4 @@
-// Lines `NAME=value` with the place of each value, so that it can be replaced and all else stays byte for byte (spec/17-import.md §dotenv).
+// Lines `NAME=value` with the place of each value, so that it can be replaced and all else stays byte for byte (spec/19-import.md §dotenv).
 // What a value is, is what `stillvault run --env-file` reads there (daemon/cli/run/variables.ts); quoted values may also span lines.
 
 export interface DotenvValue {

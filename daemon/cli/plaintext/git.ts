@@ -1,4 +1,4 @@
-// Whether git has a file, and in how many commits: a value that was committed stays in the history (spec/17-import.md §git).
+// Whether git has a file, and in how many commits: a value that was committed stays in the history (spec/19-import.md §git).
 import { basename, dirname } from 'node:path';
 
 export interface InGit {

@@ -1,4 +1,4 @@
-// What of a text is a secret, by its shape or its name, and what only looks like one (spec/17-import.md §judgement).
+// What of a text is a secret, by its shape or its name, and what only looks like one (spec/19-import.md §judgement).
 
 const shapes: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['private key', /-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----/],

@@ -1,4 +1,4 @@
-// The files in which programs keep secrets, how to look into them, and the door that we have for each (spec/17-import.md §places).
+// The files in which programs keep secrets, how to look into them, and the door that we have for each (spec/19-import.md §places).
 import { type Finder, dotenvSpots, gitCredentialSpots, iniSpots, keySpots, netrcSpots, npmrcSpots, pgpassSpots, shapeSpots, treeSpots } from './spots.ts';
 
 export interface Place {

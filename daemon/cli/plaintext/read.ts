@@ -1,4 +1,4 @@
-// Reads a file that others may have made: no links, no devices, bounded, text only (spec/17-import.md §bounds).
+// Reads a file that others may have made: no links, no devices, bounded, text only (spec/19-import.md §bounds).
 import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
 
 export interface ReadFile {

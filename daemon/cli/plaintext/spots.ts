@@ -1,4 +1,4 @@
-// Where in a file of a known form the secrets are: line, name, what (spec/17-import.md §places). Values go in and never come out.
+// Where in a file of a known form the secrets are: line, name, what (spec/19-import.md §places). Values go in and never come out.
 import { secretShape, isPlaceholder, judge } from './judge.ts';
 import { parseDotenv } from './dotenv.ts';
 

@@ -1,4 +1,4 @@
-// Which files a scan looks at: everything below a folder, bounded; nothing behind a link (spec/17-import.md §bounds).
+// Which files a scan looks at: everything below a folder, bounded; nothing behind a link (spec/19-import.md §bounds).
 import { lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { homePlaces } from './places.ts';
