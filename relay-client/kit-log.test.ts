@@ -45,7 +45,7 @@ describe('INV-RECOVERY-READ the kit alone reads the log, from genesis to its new
     relay.pageSize = 3;
     const log = await read(world, relay, kitOf(world));
     expect(log.requireState().head).toEqual(world.state.head);
-    expect([...log.keys.keys()].sort()).toEqual([0, 1, 2]);
+    expect(new Set(log.keys.keys())).toEqual(new Set([0, 1, 2]));
   });
   test('another kit, one that was replaced, and one whose key was never renewed', async () => {
     const { world, relay } = await atRelay();
@@ -61,11 +61,15 @@ describe('INV-RECOVERY-READ the kit alone reads the log, from genesis to its new
     expect(await codeOf(read(alone, bare, kitOf(alone)))).toBe('E_MK_EPOCH');
   });
   test('row 94: epochs that somebody sealed to the kit hide nothing, wherever they stand', async () => {
-    for (const at of [1, 5, 99]) {
+    for (const [at, epochs] of [
+      [1, [1]],
+      [5, [1, 3]],
+      [99, [3]],
+    ] as const) {
       const { world, relay } = await atRelay();
       const { org: id } = world.state;
       const stream = orgStream(id);
-      for (const epoch of [1, 3]) {
+      for (const epoch of epochs) {
         const mk = world.random(32);
         const wraps = await sealMkWraps(world.state, epoch, mk);
         relay.blobs.set(blobHash(wraps), wraps);
