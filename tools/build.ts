@@ -1,14 +1,18 @@
-// npm run build: dist/console (the files of the web app with hashes.json) and dist/stillvault, one executable with the console inside.
+// npm run build: dist/console (the files of the web app with hashes.json), dist/stillvault, one executable with the console inside, and dist/sdk, the package.
 // Bytecode and splitting halve the start-up of a verb: only its own chunk is loaded, and nothing is parsed.
 import { stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { buildConsole } from '../console/build.ts';
+import { buildSdk } from './sdk-package.ts';
 import { root } from './tree.ts';
 
 const [consoleDir, executable] = [join(root, 'dist/console'), join(root, 'dist/stillvault')];
 
 const { hashes } = await buildConsole(consoleDir);
 console.error(`built ${relative(root, consoleDir)}: ${Object.keys(hashes).length} files`);
+
+await buildSdk(join(root, 'dist/sdk'));
+console.error('built dist/sdk: @stillvault/sdk, npm pack makes its archive');
 
 const compile = Bun.spawn(
   [
