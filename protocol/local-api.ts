@@ -187,7 +187,7 @@ export interface NeedAsk {
   readonly reason: string;
   /** Where a person gets it: one line, at most 200 graphemes. */
   readonly where?: string;
-  /** Names of the fields that it should have; absent = one value. */
+  /** Wanted; absent = one value. */
   readonly fields?: readonly string[];
   readonly agent?: string;
 }
@@ -203,16 +203,13 @@ export interface NeedSummary {
   readonly asked_at?: string;
   readonly expires_at?: string;
   readonly code?: string;
-  /** Who can fill it. */
+  /** Who can fill it, and who filled or declined it. */
   readonly writers: readonly string[];
-  /** Who filled or declined it. */
   readonly by?: string;
   /** Why it was declined, in that person's words; or the code of what failed. */
   readonly note?: string;
 }
-export interface NeedWithdraw {
-  readonly path: string;
-}
+export type NeedWithdraw = Pick<NeedAsk, 'path'>;
 
 /**
  * POST /v1/ssh-agent · the daemon serves an SSH agent at `socket` for as long as this connection lives, and answers with SshAgentEvents, one a line.
