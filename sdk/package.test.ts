@@ -129,9 +129,9 @@ for (const [name, program, options] of runtimes)
     });
   });
 
-test('there are recipes, and the other runtimes are named where they are missing', () => {
+test('there are recipes, and Node and Bun to run them in', () => {
   expect(recipesOf(readme).length).toBeGreaterThan(7);
-  expect(runtimes.filter(([, program]) => program !== null).map(([name]) => name)).toEqual(expect.arrayContaining(['Node', 'Bun']) as string[]);
+  for (const [name, program] of runtimes) if (name !== 'Deno') expect(program).not.toBeNull();
 });
 
 test('it has no dependencies, and imports nothing but its own modules and Node’s', async () => {
