@@ -61,7 +61,7 @@ export function createHandler(deps: HandlerDeps): Handler {
       const running = service();
       const from = Number(ask.query.get('from') ?? 0);
       if (!Number.isSafeInteger(from) || from < 0) throw new DaemonError('usage', 'E_ASK', 'from must be a number of an entry');
-      ask.reply.json(logLines(state(running), running.link.log.entries().slice(from, from + 1_000)));
+      ask.reply.json(logLines(state(running), await running.link.log.read(from, from + 1_000)));
     },
     [`GET ${localPaths.audit}`]: async (ask) => {
       state(service());

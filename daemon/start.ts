@@ -1,13 +1,14 @@
 // Puts the daemon together: state, intake, the organisation's service, enrolment (ARCHITECTURE.md §daemon).
+import { statSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
-import { ProtocolError, check } from '../protocol/errors.ts';
+import { ProtocolError } from '../protocol/errors.ts';
 import type { JoinAsk, JoinResult, LogVerified, Status } from '../protocol/local-api.ts';
-import { advance } from '../protocol/org-log/apply.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { verifyText } from '../protocol/text.ts';
 import type { Fetch } from '../relay-client/client.ts';
 import type { SocketLike } from '../relay-client/live.ts';
+import { replay } from '../relay-client/restore.ts';
 import { type Clock, sleep, systemClock } from './clock.ts';
 import { DaemonError } from './errors.ts';
 import { createHandler } from './handler.ts';
@@ -64,6 +65,14 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   const onProblem = (error: unknown): void => log({ event: 'problem', code: codeOf(error), ...whereOf(error) });
   let service: Service | undefined;
   let joining: Promise<JoinResult> | undefined;
+  // Of a long log that is verified for the first time, or again by a new program.
+  let verifying: Status['verifying'];
+  const build = `${options.version} ${statSync(process.execPath).mtimeMs}`;
+  function progress(done: number, of: number): void {
+    const tenth = (part: number): number => Math.floor((10 * part) / of);
+    if (done < of && tenth(done) > tenth(verifying?.done ?? 0)) log({ event: 'verifying', entries: done, of });
+    verifying = done < of ? { done, of } : undefined;
+  }
 
   async function serve(): Promise<void> {
     const machine = await loadMachine(keyPath, observer.selfUid);
@@ -72,11 +81,23 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (store.owner() !== machine.machine)
       throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state does not belong to the machine’s keys; nothing was changed', { next: startOver(keyPath) });
     const onFork: Parameters<typeof startService>[0]['onFork'] = (fork) => log({ event: 'fork', evidence: keepFork(stateDir, fork) });
-    service = await startService({ ...clock, machine, store, observer, random, onProblem, onFork, tickMs, sleep, openSocket, fetch: relayFetch }).catch(
-      (cause: unknown) => {
-        throw cause instanceof ProtocolError ? unreadable(keyPath, cause) : cause;
-      },
-    );
+    service = await startService({
+      ...clock,
+      machine,
+      store,
+      observer,
+      random,
+      onProblem,
+      onFork,
+      tickMs,
+      sleep,
+      openSocket,
+      fetch: relayFetch,
+      build,
+      progress,
+    }).catch((cause: unknown) => {
+      throw cause instanceof ProtocolError ? unreadable(keyPath, cause) : cause;
+    });
   }
 
   async function joinOnce(ask: JoinAsk): Promise<JoinResult> {
@@ -96,7 +117,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     service = undefined;
     await before?.stop(); // one at a time works on the state
     try {
-      await join({ keyPath, selfUid: observer.selfUid, store, now, random, fetch: relayFetch }, token, ask.name ?? nameOf(hostname()));
+      await join({ keyPath, selfUid: observer.selfUid, store, now, random, fetch: relayFetch, progress }, token, ask.name ?? nameOf(hostname()));
     } finally {
       await serve();
     }
@@ -105,8 +126,11 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   }
   const joinInTurn = (ask: JoinAsk): Promise<JoinResult> => (joining ??= joinOnce(ask).finally(() => (joining = undefined)));
 
-  const status = (): Status => statusOf(options, service, startedAt, observer.identity);
-  const handler = createHandler({ service: () => service, status, join: joinInTurn, verifyLog: (running) => verifyStored(running, store, now) });
+  const status = (): Status => ({
+    ...statusOf(options, service, startedAt, observer.identity),
+    ...(verifying ? { verifying } : {}),
+  });
+  const handler = createHandler({ service: () => service, status, join: joinInTurn, verifyLog: (running) => verifyStored(running, store) });
   parts.defer(() => service?.stop());
   await serve();
   const intake = await createIntake({
@@ -156,7 +180,7 @@ function resultOf({ link, machine }: Service): JoinResult {
 
 function statusOf(options: DaemonOptions, service: Service | undefined, startedAt: string, identity: Status['identity']): Status {
   const counts = { pending: service?.desk.pending.size ?? 0, leases: service?.leases.size ?? 0 };
-  const base = { version: options.version, pid: process.pid, startedAt, identity, ...counts };
+  const base = { version: options.version, pid: process.pid, startedAt, identity, memoryBytes: process.memoryUsage.rss(), ...counts };
   if (!service) return { ...base, state: 'not_enrolled' };
   const { link, machine } = service;
   const { state } = link.log;
@@ -182,16 +206,13 @@ function stateOf(service: Service): Pick<Status, 'state' | 'halted'> {
 }
 
 /** From the disk and from genesis on, as a new client would. */
-async function verifyStored({ machine }: Service, store: DaemonStore, now: () => number): Promise<LogVerified> {
+async function verifyStored({ machine }: Service, store: DaemonStore): Promise<LogVerified> {
   const started = performance.now();
-  const entries = (await store.log.load())?.entries ?? [];
+  const count = (await store.log.load())?.count ?? 0;
   let state: OrgState | undefined;
-  for (const { bytes, eh } of entries) {
-    state = await advance(state, bytes, now());
-    check(state.head.eh === eh, 'E_LOG_ROLLBACK', 'the stored log is not the one that was written');
-  }
+  for await (const [after] of replay(undefined, store.log, 0, count)) state = after;
   if (!state || state.org !== machine.org) throw new ProtocolError('E_ORG', 'the stored log is not of this organisation');
-  return { entries: entries.length, head: state.head.eh, org: state.org, ms: Math.round(performance.now() - started) };
+  return { entries: count, head: state.head.eh, org: state.org, ms: Math.round(performance.now() - started) };
 }
 
 function nameOf(host: string): string {

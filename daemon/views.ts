@@ -8,7 +8,7 @@ import { entryHash, parseEntry } from '../protocol/org-log/entry.ts';
 import { type OrgState, type Secret, secretAt } from '../protocol/org-log/state.ts';
 import { machineEntitled, policyFor } from '../protocol/policy.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
-import type { StoredEntry } from '../relay-client/org-log.ts';
+import type { StoredEntry } from '../relay-client/log-store.ts';
 import { DaemonError } from './errors.ts';
 import type { MachineIdentity } from './vault/machine-key.ts';
 

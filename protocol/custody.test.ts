@@ -182,7 +182,20 @@ describe('values', () => {
       { secret: idFrom<SecretId>(one.random), path: 'prod/db', ver: 1, prevVerEh: zeroHash, value, description: '' },
       one.random,
     );
-    return { secret: { id: put.secret, path: put.path, put, putEh: zeroHash, putTs: 0, shares: put.shares, wraps: put.wraps, retired: false }, blobs };
+    return {
+      secret: {
+        id: put.secret,
+        path: put.path,
+        put,
+        putEh: zeroHash,
+        putTs: 0,
+        putBy: one.member('ada').id,
+        shares: put.shares,
+        wraps: put.wraps,
+        retired: false,
+      },
+      blobs,
+    };
   };
   const reopen = async (value: SecretValue): Promise<SecretValue> => {
     const { secret, blobs } = await seal(value);

@@ -76,6 +76,7 @@ export type Use =
   | 'mailbox'
   | 'join'
   | 'state'
+  | 'snapshot'
   | 'session'
   | 'gesture'
   | 'intent'

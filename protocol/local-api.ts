@@ -53,6 +53,10 @@ export interface Status {
   readonly machine?: { readonly id: string; readonly name: string; readonly words: string };
   readonly relay?: { readonly url: string; readonly connected: boolean; readonly since: string; readonly lastError?: string };
   readonly log?: { readonly seq: number; readonly head: string; readonly syncedAt: string };
+  /** While a long log is verified: entries so far. */
+  readonly verifying?: { readonly done: number; readonly of: number };
+  /** Resident memory of the daemon. */
+  readonly memoryBytes: number;
   readonly pending: number;
   readonly leases: number;
   /** How a requester is identified here: `pidfd` where the kernel has it, else `unverified`. */

@@ -6,11 +6,12 @@ import { limits } from '../protocol/limits.ts';
 import { openRecord, receiptStream } from '../protocol/org-log/record.ts';
 import { type VerifiedReceipt, verifyReceipt } from '../protocol/receipt.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
+import type { StoredEntry } from './log-store.ts';
 import type { OrgLog } from './org-log.ts';
 
 export interface AuditPartsDeps {
   readonly org: OrgId;
-  readonly log: Pick<OrgLog, 'requireState' | 'entries' | 'keys'>;
+  readonly log: Pick<OrgLog, 'requireState' | 'read' | 'keys'>;
   readonly client: Pick<RelayClient, 'read'>;
   /** This machine's own chain, which no relay can shorten. */
   readonly own?: { readonly machine: MachineId; receipts(): Iterable<{ readonly n: number; readonly bytes: Uint8Array; readonly isSent: boolean }> };
@@ -28,11 +29,11 @@ interface Cursor {
 
 /** Records of one page while so many machines are read side by side. */
 const heldRecords = 2_000;
+const pageEntries = 500;
 
 /** Every entry, and each receipt after the entry that was the head when it was written. Holds one page of each machine. */
 export async function* auditParts(deps: AuditPartsDeps): AsyncGenerator<AuditPart, void, undefined> {
   const state = deps.log.requireState();
-  const entries = deps.log.entries().slice(0, state.head.seq + 1);
   const machines = [...state.machines.values()].filter(({ status }) => status !== 'enrolled').map(({ machine }) => machine);
   const pageRecords = Math.max(4, Math.min(200, Math.floor(heldRecords / Math.max(1, machines.length))));
   const cursors: Cursor[] = machines.map((machine) => ({ machine, parts: chainOf(deps, machine, pageRecords), next: undefined }));
@@ -47,7 +48,7 @@ export async function* auditParts(deps: AuditPartsDeps): AsyncGenerator<AuditPar
   }
 
   for (const cursor of cursors) await step(cursor);
-  for (const { seq, bytes } of entries) {
+  for await (const { seq, bytes } of entriesOf(deps, state.head.seq + 1)) {
     yield { kind: 'entry', bytes };
     for (const cursor of cursors) {
       // Those that name a log beyond this one come after its end, where that shows.
@@ -58,6 +59,10 @@ export async function* auditParts(deps: AuditPartsDeps): AsyncGenerator<AuditPar
     }
   }
   yield* failed;
+}
+
+async function* entriesOf({ log }: AuditPartsDeps, to: number): AsyncGenerator<StoredEntry, void, undefined> {
+  for (let from = 0; from < to; from += pageEntries) yield* await log.read(from, Math.min(to, from + pageEntries));
 }
 
 async function* chainOf(deps: AuditPartsDeps, machine: MachineId, pageRecords: number): AsyncGenerator<Placed | { readonly code: string }, void, undefined> {

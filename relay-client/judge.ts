@@ -1,14 +1,16 @@
 // What one record of the org's stream is: the next entry, no entry at all, or a reason to stop (spec/05-org-log.md §sync).
 import { ProtocolError, check } from '../protocol/errors.ts';
-import type { Hash, OrgId } from '../protocol/hash.ts';
+import { type Hash, type OrgId, blobHash } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
 import { advance } from '../protocol/org-log/apply.ts';
 import { type Entry, entryHash, parseEntry } from '../protocol/org-log/entry.ts';
 import { type MetaKeys, mkCommitment, openPreviousKey, openRecord, orgStream, parseRecord } from '../protocol/org-log/record.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
+import type { Later } from '../protocol/org-log/verify.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
 import type { StreamRecord } from '../protocol/wire.ts';
 import { RelayClientError } from './client.ts';
+import type { StoredEntry, StreamCursor } from './log-store.ts';
 
 export interface JudgeDeps {
   readonly org: OrgId;
@@ -16,7 +18,7 @@ export interface JudgeDeps {
   readonly openMkWrap: (epoch: number, wraps: Uint8Array) => Promise<Uint8Array>;
   readonly getBlob: (hash: Hash) => Promise<Uint8Array | undefined>;
   /** Entries of this log so far, to tell a copy of one from a fork. */
-  readonly entryAt: (seq: number) => { readonly eh: Hash; readonly bytes: Uint8Array } | undefined;
+  readonly entryAt: (seq: number) => Promise<{ readonly eh: Hash; readonly bytes: Uint8Array } | undefined>;
 }
 
 /**
@@ -26,6 +28,19 @@ export interface JudgeDeps {
 export type Verdict =
   | { readonly kind: 'entry'; readonly state: OrgState; readonly bytes: Uint8Array; readonly entry: Entry; readonly keys: MetaKeys }
   | { readonly kind: 'none'; readonly keyless?: true; readonly leftOut?: ProtocolError; readonly early?: true };
+
+/** A page, judged record after record; nothing of it is kept yet. */
+export interface Judged {
+  readonly accepted: readonly StoredEntry[];
+  readonly parsed: readonly Entry[];
+  readonly next: OrgState | undefined;
+  readonly at: StreamCursor;
+  readonly learned: MetaKeys;
+  readonly none: number;
+  readonly wait: boolean;
+  readonly stop: Error | undefined;
+  readonly end: StreamCursor;
+}
 
 // Signed by somebody of the org and against what this client knows: the log stops until a person has looked.
 export const haltingCodes: ReadonlySet<string> = new Set([
@@ -51,19 +66,22 @@ export class ForkError extends ProtocolError {
 }
 
 /** Throws what stops the log (haltingCodes), E_CLOCK where this client must wait, RelayClientError where the relay is away. */
-export async function judgeRecord(deps: JudgeDeps, before: OrgState | undefined, keys: MetaKeys, record: StreamRecord): Promise<Verdict> {
+export async function judgeRecord(deps: JudgeDeps, before: OrgState | undefined, keys: MetaKeys, record: StreamRecord, later?: Later): Promise<Verdict> {
   let bytes: Uint8Array | undefined;
   try {
     const parsed = parseRecord(record.blob);
     const learned = keys.has(parsed.epoch) ? keys : await learnKey(deps, before, keys, parsed);
     bytes = await openRecord({ org: deps.org, stream: orgStream(deps.org) }, learned, record.blob);
-    const state = await advance(before, bytes, deps.now());
+    const state = await advance(before, bytes, deps.now(), later);
     check(state.org === deps.org && state.head.eh === record.eh, 'E_RELAY_GARBAGE', 'not the entry that the record names');
     verifyEpoch(state, learned, parsed.epoch);
     return { kind: 'entry', state, bytes, entry: entryIn(bytes), keys: learned };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    return await explain(deps, before, error, bytes);
+    return await explain(deps, before, error, bytes).catch((stop: unknown) => {
+      if (stop instanceof ProtocolError) behind.set(stop, blobHash(record.blob));
+      throw stop;
+    });
   }
 }
 
@@ -89,6 +107,12 @@ async function learnKey(deps: JudgeDeps, before: OrgState | undefined, keys: Met
     if (!isKnown) throw cause; // the relay is away
     throw new Keyless(cause.code === 'E_REVOKED' ? 'E_REVOKED' : 'E_MK_EPOCH', 'no wrap of the new metadata key', { cause });
   }
+}
+
+const behind = new WeakMap<ProtocolError, Hash>();
+/** The record at which a log stopped, for a person to look at. */
+export function recordBehind(stop: ProtocolError): Hash | undefined {
+  return behind.get(stop);
 }
 
 async function explain(deps: JudgeDeps, before: OrgState | undefined, error: ProtocolError, bytes: Uint8Array | undefined): Promise<Verdict> {
@@ -123,10 +147,10 @@ function isByPerson({ keys }: OrgState, bytes: Uint8Array): boolean {
 export async function verifyNoFork(deps: JudgeDeps, bytes: Uint8Array): Promise<void> {
   const { payload } = parseEnvelope('entry', bytes, limits.entryBytes);
   const { seq } = parseEntry(payload);
-  const ours = deps.entryAt(seq);
+  const ours = await deps.entryAt(seq);
   if (ours === undefined || ours.eh === entryHash(payload)) return;
   let parent: OrgState | undefined;
-  for (let at = 0; at < seq; at++) parent = await advance(parent, deps.entryAt(at)?.bytes ?? new Uint8Array(0), deps.now());
+  for (let at = 0; at < seq; at++) parent = await advance(parent, (await deps.entryAt(at))?.bytes ?? new Uint8Array(0), deps.now());
   const isValid = await advance(parent, bytes, deps.now()).then(
     () => true,
     (error: unknown) => {
@@ -166,4 +190,8 @@ export function beginsEpoch(blob: Uint8Array, epoch?: number): boolean {
 
 export function entryIn(bytes: Uint8Array): Entry {
   return parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload);
+}
+
+export function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error('thrown by something that throws no errors', { cause: error });
 }

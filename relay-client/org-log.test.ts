@@ -2,9 +2,10 @@
 import { describe, expect, test } from 'bun:test';
 import { ProtocolError, type ProtocolCode } from '../protocol/errors.ts';
 import type { Hash, OrgId } from '../protocol/hash.ts';
-import { encodeEntry, entryHash, parseEntry } from '../protocol/org-log/entry.ts';
+import { entryHash } from '../protocol/org-log/entry.ts';
 import { mkCommitment, openMkWrap, orgStream, sealMkWraps, sealRecord } from '../protocol/org-log/record.ts';
 import { encodeEnvelope, parseEnvelope } from '../protocol/sign.ts';
+import { type Item, decodeItem, encodeItem } from '../protocol/codec.ts';
 import { limits } from '../protocol/limits.ts';
 import { blobHash } from '../protocol/wire.ts';
 import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
@@ -12,26 +13,15 @@ import { type MemoryRelay, createMemoryRelay, publish } from '../testing/memory-
 import { World, found, signAs } from '../testing/world.ts';
 import { type WorldDevice, type WorldMachine, makeDevice } from '../testing/world-people.ts';
 import { ForkError } from './judge.ts';
-import { type LogStore, type OrgLog, type StoredLog, openOrgLog } from './org-log.ts';
+import { createMemoryStore } from './log-store.ts';
+import { type OrgLog, openOrgLog } from './org-log.ts';
 import { RelayClientError } from './client.ts';
 
 type Holder = Pick<WorldDevice, 'id'> & { readonly inbox: WorldDevice['inbox'] };
 
-function memoryStore(): LogStore & { saved: StoredLog | undefined } {
-  const store = {
-    saved: undefined as StoredLog | undefined, // widened: it is set later
-    load: () => Promise.resolve(store.saved),
-    persist: (...[entries, cursor, keys]: Parameters<LogStore['persist']>) => {
-      store.saved = { entries: [...(store.saved?.entries ?? []), ...entries], cursor, keys: new Map(keys) };
-      return Promise.resolve();
-    },
-  };
-  return store;
-}
-
 interface Client {
   readonly log: OrgLog;
-  readonly store: ReturnType<typeof memoryStore>;
+  readonly store: ReturnType<typeof createMemoryStore>;
   readonly reopen: () => Promise<OrgLog>;
 }
 
@@ -42,7 +32,7 @@ async function clientOf(
   start: ReadonlyMap<number, Uint8Array> = new Map([[0, found(world.mk.get(0), 'key')]]),
   isHolder?: () => boolean,
 ): Promise<Client> {
-  const store = memoryStore();
+  const store = createMemoryStore();
   const open = (): Promise<OrgLog> =>
     openOrgLog({
       org: world.state.org,
@@ -144,7 +134,7 @@ describe('an honest relay', () => {
     expect(two.log.state?.head.seq).toBe(2);
     const after = await two.log.sync();
     expect(after.frozen).toBe(true);
-    await world.accept(found(two.log.entries()[3], 'entry').bytes);
+    await world.accept(found((await two.log.read(3, 4))[0], 'entry').bytes);
     expect((await two.log.append(await world.draft('org.unfreeze', { reason: '' }))).head.seq).toBe(4);
     expect((await one.log.sync()).head.seq).toBe(4);
   });
@@ -183,10 +173,10 @@ describe('an honest relay', () => {
     const { world, relay } = await orgAtRelay();
     const client = await clientOf(world, relay);
     await client.log.sync();
-    const saved = found(client.store.saved, 'log');
-    client.store.saved = { ...saved, entries: [] };
+    const saved = found(client.store.held, 'log');
+    client.store.held = { ...saved, entries: [] };
     expect(await codeOf(client.reopen())).toBe('E_LOG_ROLLBACK');
-    client.store.saved = { ...saved, entries: saved.entries.map((entry) => ({ ...entry, eh: '11'.repeat(32) as Hash })) };
+    client.store.held = { ...saved, entries: saved.entries.map((entry) => ({ ...entry, eh: '11'.repeat(32) as Hash })) };
     expect(await codeOf(client.reopen())).toBe('E_LOG_ROLLBACK');
   });
 });
@@ -485,7 +475,7 @@ describe('INV-LOG-GARBAGE row 94: a member with append rights', () => {
     // Whoever read the garbage appends after it, and everybody follows: those who were there, those who come later, those who start again.
     const after = await early.log.append(await world.draft('org.freeze', { reason: 'a' }));
     expect(after.head.seq).toBe(3);
-    await world.accept(found(early.log.entries()[3], 'entry').bytes);
+    await world.accept(found((await early.log.read(3, 4))[0], 'entry').bytes);
     await world.rotate();
     await publishRest(world, relay, 4);
     for (const log of [
@@ -593,12 +583,9 @@ describe('what an active signer signs against the log stops it, loudly', () => {
     [
       'E_TYPE_UNKNOWN',
       async (world) => {
-        const payload = encodeEntry({ ...parseEntry(parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes).payload) });
-        const at = payload.findIndex((byte, index) => byte === 6 && payload[index + 1] === 16 && payload[index + 2] === 7);
-        return signAs(
-          payload.map((byte, index) => (index === at + 1 ? 23 : byte)),
-          [world.device('ada')],
-        );
+        const { payload } = parseEnvelope('entry', await world.draft('org.freeze', { reason: '' }), limits.entryBytes);
+        const fields = decodeItem(payload, limits.entryBytes) as ReadonlyMap<number, Item>; // an entry is a map
+        return signAs(encodeItem(new Map(fields).set(6, 65_535)), [world.device('ada')]); // the value of key 6: type
       },
     ],
   ];
@@ -619,7 +606,7 @@ test('an org id is not what a client is told but what its log gives', async () =
   const log = await openOrgLog({
     org: other,
     client: { ...relay.client(other), read: () => relay.client(world.state.org).read(orgStream(world.state.org), 0) },
-    store: memoryStore(),
+    store: createMemoryStore(),
     now: world.clock.now,
     random: world.random,
     openMkWrap: () => Promise.reject(new Error('unused')),

@@ -4,34 +4,17 @@ import { ProtocolError, check } from '../protocol/errors.ts';
 import type { Hash, OrgId } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
 import { advance } from '../protocol/org-log/apply.ts';
-import { type Entry, zeroHash } from '../protocol/org-log/entry.ts';
+import { type Entry, entryHash, zeroHash } from '../protocol/org-log/entry.ts';
 import { type MetaKeys, type NewEpoch, openRecord, orgStream, sealRecord } from '../protocol/org-log/record.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
+import type { Later } from '../protocol/org-log/verify.ts';
 import type { Random } from '../protocol/random.ts';
+import { parseEnvelope } from '../protocol/sign.ts';
 import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
-import { type JudgeDeps, beginsEpoch, entryIn, haltingCodes, judgeRecord, verifyEpoch, verifyNoFork, walkKeysBack } from './judge.ts';
-
-export interface StoredEntry {
-  readonly seq: number;
-  readonly eh: Hash;
-  readonly bytes: Uint8Array;
-}
-/** Position of the last entry in the relay's stream, which also counts records that are no entries. */
-export interface StreamCursor {
-  readonly seq: number;
-  readonly eh: Hash;
-}
-export interface StoredLog {
-  readonly entries: readonly StoredEntry[];
-  readonly cursor: StreamCursor;
-  readonly keys: MetaKeys;
-}
-export interface LogStore {
-  load(): Promise<StoredLog | undefined>;
-  /** Durable when it resolves; all of it or nothing. */
-  persist(entries: readonly StoredEntry[], cursor: StreamCursor, keys: MetaKeys): Promise<void>;
-}
+import { type JudgeDeps, type Judged, asError, beginsEpoch, entryIn, haltingCodes, judgeRecord, verifyEpoch, verifyNoFork, walkKeysBack } from './judge.ts';
+import type { LogStore, SnapshotStore, StoredEntry, StreamCursor } from './log-store.ts';
+import { type Progress, createProofs, keepState, restore } from './restore.ts';
 
 export interface OrgLogDeps {
   readonly org: OrgId;
@@ -43,6 +26,12 @@ export interface OrgLogDeps {
   readonly openMkWrap: (epoch: number, wraps: Uint8Array) => Promise<Uint8Array>;
   /** Whether the log still gives this holder the metadata key. Where it does, a new epoch without a wrap for it is somebody's garbage. */
   readonly isHolder?: (state: OrgState) => boolean;
+  /** Where this client keeps its verified state, so that it need not verify all of the log at every start. */
+  readonly snapshots?: SnapshotStore;
+  /** Entries verified so far, of how many: while loading, and while a long log is read. */
+  readonly progress?: Progress;
+  /** The snapshot was not what this client kept, or could not be kept. The log is whole in either case. */
+  readonly onSnapshotProblem?: (error: unknown) => void;
 }
 /** With the entry that begins a new epoch of the metadata key. */
 export interface Rotation {
@@ -56,7 +45,8 @@ export interface OrgLog {
   /** Throws E_LOG_STALE where there is no state yet. */
   requireState(): OrgState;
   history(seq: number): Hash | undefined;
-  entries(): readonly StoredEntry[];
+  /** Entries `from` to before `to`, as they were verified. Throws E_LOG_ROLLBACK where the store has others. */
+  read(from: number, to: number): Promise<readonly StoredEntry[]>;
   readonly keys: MetaKeys;
   /** Keys from an invitation or token, before the first sync. */
   addKey(epoch: number, mk: Uint8Array): void;
@@ -69,12 +59,14 @@ export interface OrgLog {
   readonly halted: ProtocolError | undefined;
 }
 
-/** Loads and re-verifies the stored log. Throws E_LOG_ROLLBACK on a store that lost entries. */
+/** Loads the stored log and verifies what its own snapshot does not stand for. Throws E_LOG_ROLLBACK on a store that lost entries. */
 export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   const place = { org: deps.org, stream: orgStream(deps.org) };
   const stored = await deps.store.load();
-  const entries: StoredEntry[] = [];
-  let state: OrgState | undefined;
+  const restored = await restore(deps, deps.store, stored?.count ?? 0);
+  if (restored.refused !== undefined) deps.onSnapshotProblem?.(restored.refused);
+  const { hashes } = restored;
+  let { state, kept } = restored;
   // Of the last entry; what lies after it and was no entry is looked at again by the next start.
   let cursor: StreamCursor = stored?.cursor ?? { seq: -1, eh: zeroHash };
   let tail = cursor;
@@ -93,17 +85,17 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     now: deps.now,
     openMkWrap: deps.openMkWrap,
     getBlob: async (hash) => (await deps.client.getBlobs([hash]))[0],
-    entryAt: (seq) => entries[seq] ?? fresh[seq - entries.length],
+    entryAt: async (seq) => (seq < hashes.length ? (await read(seq, seq + 1))[0] : fresh[seq - hashes.length]),
   };
 
-  for (const entry of stored?.entries ?? []) {
-    // It was on time when it was accepted: a machine that starts before its clock is set still knows its log.
-    state = await advance(state, entry.bytes, Number.MAX_SAFE_INTEGER);
-    check(state.org === deps.org, 'E_ORG', 'the log of another organisation');
-    check(state.head.eh === entry.eh, 'E_LOG_ROLLBACK', 'the stored log is not the one that was written');
-    entries.push(entry);
-  }
   check(cursor.seq < 0 || state !== undefined, 'E_LOG_ROLLBACK', 'the stored log has lost its entries');
+
+  async function read(from: number, to: number): Promise<readonly StoredEntry[]> {
+    const found = await deps.store.read(from, Math.min(to, hashes.length));
+    for (const [index, { bytes }] of found.entries())
+      check(entryHash(parseEnvelope('entry', bytes, limits.entryBytes).payload) === hashes.at(from + index), 'E_LOG_ROLLBACK', 'a stored entry was changed');
+    return found;
+  }
 
   // Reading and appending take turns: both move the head.
   let turn: Promise<unknown> = Promise.resolve();
@@ -128,6 +120,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       throw error;
     }
     if (leftOut && !(state && deps.isHolder?.(state))) throw leftOut;
+    kept = await keepState(deps.snapshots, state, hashes, kept).catch((error: unknown) => (deps.onSnapshotProblem?.(error), hashes.length));
     if (state) return state;
     const isEmpty = tail.seq < 0;
     tail = cursor;
@@ -148,6 +141,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       const records = await verifyPage(page, first);
       if (first) target = page.head.seq;
       const { none, wait, gap } = await take(records);
+      if (target > 2 * page.records.length) deps.progress?.(tail.seq + 1, target + 1);
       garbage += none;
       early ||= wait;
       if (gap) {
@@ -196,6 +190,21 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
 
   /** Applies what are entries, then throws what stopped it; a gap is told to the caller, who may look again. */
   async function take(records: readonly StreamRecord[]): Promise<{ readonly none: number; readonly wait: boolean; readonly gap?: ProtocolError }> {
+    // All signatures of a page at once. Where one of them fails, each record is judged again, one after the other, and only that counts.
+    const before = { tail, again, leftOut };
+    const proofs = createProofs();
+    const judged = await judge(records, proofs.later);
+    const isProven = await proofs.hold();
+    if (!isProven) ({ tail, again, leftOut } = before);
+    const { accepted, parsed, next, at, learned, none, wait, stop, end } = isProven ? judged : await judge(records);
+    if (accepted.length > 0) await commit(next, accepted, at, parsed, learned);
+    tail = end;
+    if (stop instanceof ProtocolError && stop.code === 'E_CHAIN_GAP') return { none, wait, gap: stop };
+    if (stop !== undefined) throw stop;
+    return { none, wait };
+  }
+
+  async function judge(records: readonly StreamRecord[], later?: Later): Promise<Judged> {
     const accepted = (fresh = [] as StoredEntry[]); // widened from never[]
     const parsed: Entry[] = [];
     let [next, at, learned] = [state, cursor, keys];
@@ -203,7 +212,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     let stop: Error | undefined;
     for (const record of records) {
       try {
-        const verdict = await judgeRecord(judging, next, learned, record);
+        const verdict = await judgeRecord(judging, next, learned, record, later);
         if (verdict.kind === 'entry') {
           accepted.push({ seq: verdict.state.head.seq, eh: verdict.state.head.eh, bytes: verdict.bytes });
           parsed.push(verdict.entry);
@@ -220,12 +229,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       }
       tail = { seq: record.seq, eh: record.eh };
     }
-    const judged = tail;
-    if (accepted.length > 0) await commit(next, accepted, at, parsed, learned);
-    tail = judged;
-    if (stop instanceof ProtocolError && stop.code === 'E_CHAIN_GAP') return { none, wait, gap: stop };
-    if (stop !== undefined) throw stop;
-    return { none, wait };
+    return { accepted, parsed, next, at, learned, none, wait, stop, end: tail };
   }
 
   async function commit(
@@ -236,7 +240,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     learned: MetaKeys,
   ): Promise<void> {
     await deps.store.persist(accepted, at, learned);
-    entries.push(...accepted);
+    for (const { eh } of accepted) hashes.push(eh);
     fresh = [];
     [cursor, tail, keys, state] = [at, at, learned, next];
     if (next) for (const listener of listeners) listener(next, parsed);
@@ -272,8 +276,8 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       check(state !== undefined, 'E_LOG_STALE', 'the organisation’s log has not been read yet');
       return state;
     },
-    history: (seq) => entries[seq]?.eh,
-    entries: () => entries,
+    history: hashes.at,
+    read,
     addKey: (epoch, mk) => void (keys = new Map(keys).set(epoch, mk)),
     // One that has begun may have missed what the caller knows of: those who come meanwhile share the next.
     sync: () =>
@@ -287,10 +291,6 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       return () => listeners.delete(listener);
     },
   };
-}
-
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error('thrown by something that throws no errors', { cause: error });
 }
 
 /** Random id of 16 bytes as hex. */

@@ -10,6 +10,7 @@ import { entryHash } from '../protocol/org-log/entry.ts';
 import { orgStream, sealRecord } from '../protocol/org-log/record.ts';
 import { encodeEnvelope, parseEnvelope } from '../protocol/sign.ts';
 import type { StreamRecord } from '../protocol/wire.ts';
+import { createMemoryStore } from './log-store.ts';
 import { type OrgLog, openOrgLog } from './org-log.ts';
 
 async function orgAtRelay(): Promise<{ readonly world: World; readonly relay: MemoryRelay }> {
@@ -29,7 +30,7 @@ async function clientOf(world: World, relay: MemoryRelay): Promise<OrgLog> {
   const log = await openOrgLog({
     org: world.state.org,
     client: relay.client(world.state.org),
-    store: { load: () => Promise.resolve(undefined), persist: () => Promise.resolve() },
+    store: createMemoryStore(),
     now: world.clock.now,
     random: world.random,
     openMkWrap: () => Promise.reject(new Error('no rotation here')),

@@ -18,12 +18,11 @@ import { signEnvelope } from '../protocol/sign.ts';
 import type { MailboxId, StreamId } from '../protocol/wire.ts';
 import { blobHash } from '../protocol/wire.ts';
 import { type RelayClient, createRelayClient } from '../relay-client/client.ts';
-import { type LogStore, type OrgLog, newId, openOrgLog } from '../relay-client/org-log.ts';
+import { createMemoryStore } from '../relay-client/log-store.ts';
+import { type OrgLog, newId, openOrgLog } from '../relay-client/org-log.ts';
 import { toHex } from '../protocol/bytes.ts';
 import { psql } from './world-release.ts';
 import type { SoftPlatform } from './soft-platform.ts';
-
-const memoryStore = (): LogStore => ({ load: () => Promise.resolve(undefined), persist: () => Promise.resolve() });
 
 export interface Asked extends SignedRequest {
   readonly request: Request;
@@ -78,7 +77,7 @@ export class SoftMachine {
     const log = await openOrgLog({
       org: token.org,
       client,
-      store: memoryStore(),
+      store: createMemoryStore(),
       now,
       random,
       openMkWrap: (newEpoch, wraps) => openMkWrap(token.org, newEpoch, id, kem, wraps),

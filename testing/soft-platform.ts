@@ -131,7 +131,8 @@ export function softBackend(): SoftBackend {
     records: new Map(),
     isFull: false,
     keys: () => Promise.resolve(backend.handles),
-    read: (prefix) => Promise.resolve(new Map([...backend.records].filter(([name]) => name.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)))),
+    read: (prefix, until = `${prefix}\uffff`) =>
+      Promise.resolve(new Map([...backend.records].filter(([name]) => name >= prefix && name < until).sort(([a], [b]) => (a < b ? -1 : 1)))),
     write: ({ keys, put, remove }) => {
       if (backend.isFull) return Promise.reject(new ConsoleError('E_STORAGE', 'no room left'));
       if (keys) {

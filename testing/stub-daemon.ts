@@ -105,6 +105,7 @@ export const readyStatus: Status = {
   version: '0.1.0',
   state: 'ready',
   pid: 4_121,
+  memoryBytes: 67_108_864,
   startedAt: '2026-11-23T11:00:00.000Z',
   org: { id: 'ab'.repeat(32), name: 'Acme' },
   machine: { id: 'cd'.repeat(16), name: 'build-1', words: 'apple brick candle delta eagle' },

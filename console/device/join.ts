@@ -13,7 +13,8 @@ import { kemKeyFrom } from '../../protocol/seal.ts';
 import { payloadTypeOf, preAuthEncode } from '../../protocol/sign.ts';
 import { verifyText } from '../../protocol/text.ts';
 import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
-import { type LogStore, type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
+import { createMemoryStore } from '../../relay-client/log-store.ts';
+import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
 import type { InviteSession } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import type { Platform } from '../platform/platform.ts';
@@ -163,11 +164,10 @@ async function verifyDraft(
 }
 
 async function readLog(platform: Platform, client: RelayClient, invite: DeviceInvite, { epoch, mk }: OpenedDraft): Promise<OrgLog> {
-  const memory: LogStore = { load: () => Promise.resolve(undefined), persist: () => Promise.resolve() };
   const closed = (): never => {
     throw new ProtocolError('E_MK_EPOCH', 'a newer metadata key than the invitation gave');
   };
-  const log = await openOrgLog({ org: invite.org, client, store: memory, now: platform.now, random: platform.random, openMkWrap: closed });
+  const log = await openOrgLog({ org: invite.org, client, store: createMemoryStore(), now: platform.now, random: platform.random, openMkWrap: closed });
   log.addKey(epoch, mk);
   await log.sync();
   return log;

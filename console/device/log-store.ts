@@ -1,10 +1,9 @@
 // The verified org log in this browser's storage: entries by number, then one record that says how far they count.
 import { type Codec, array, bytes, count, decode, encode, int, record } from '../../protocol/codec.ts';
-import { check } from '../../protocol/errors.ts';
 import { type Hash, hashCodec } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { MetaKeys } from '../../protocol/org-log/record.ts';
-import type { LogStore, StoredEntry } from '../../relay-client/org-log.ts';
+import type { LogStore, SnapshotStore } from '../../relay-client/log-store.ts';
 import type { DeviceStorage } from '../platform/platform.ts';
 import { entryHash } from '../../protocol/org-log/entry.ts';
 import { parseEnvelope } from '../../protocol/sign.ts';
@@ -31,16 +30,17 @@ export function createLogStore(storage: DeviceStorage): LogStore {
       const marked = (await storage.read(markName)).get(markName);
       if (!marked) return undefined;
       const mark = decode(markCodec, marked, 65_536);
-      const records = await storage.read('log/');
-      const entries: StoredEntry[] = [];
-      // What lies beyond the mark was written by another tab or cut off: it is fetched again.
-      for (let seq = 0; seq < mark.entries; seq++) {
-        const bytesOf = records.get(entryName(seq));
-        check(bytesOf !== undefined, 'E_LOG_ROLLBACK', 'the stored log has lost entries');
-        entries.push({ seq, eh: entryHash(parseEnvelope('entry', bytesOf, limits.entryBytes).payload), bytes: bytesOf });
-      }
       stored = mark.entries;
-      return { entries, cursor: { seq: mark.seq, eh: mark.eh }, keys: new Map(mark.keys.map(({ epoch, mk }) => [epoch, mk])) };
+      // What lies beyond the mark was written by another tab or cut off: it is fetched again.
+      return { count: mark.entries, cursor: { seq: mark.seq, eh: mark.eh }, keys: new Map(mark.keys.map(({ epoch, mk }) => [epoch, mk])) };
+    },
+    read: async (from, to) => {
+      const found = await storage.read(entryName(from), entryName(to));
+      return [...found.values()].map((bytesOf, index) => ({
+        seq: from + index,
+        eh: entryHash(parseEnvelope('entry', bytesOf, limits.entryBytes).payload),
+        bytes: bytesOf,
+      }));
     },
     persist: async (entries, cursor, keys: MetaKeys) => {
       const next = Math.max(stored, (entries.at(-1)?.seq ?? -1) + 1);
@@ -48,5 +48,16 @@ export function createLogStore(storage: DeviceStorage): LogStore {
       await storage.write(new Map([...entries.map((entry) => [entryName(entry.seq), entry.bytes] as const), [markName, encode(markCodec, mark)]]));
       stored = next;
     },
+  };
+}
+
+const stateName = 'log-state';
+
+/** The storage's own key makes sure that this device wrote it. The build is the name of this very file, which is made from its content. */
+export function createSnapshots(storage: DeviceStorage): SnapshotStore {
+  return {
+    build: new URL(import.meta.url).pathname,
+    load: async () => (await storage.read(stateName)).get(stateName),
+    keep: (snapshot) => storage.write(new Map([[stateName, snapshot]])),
   };
 }

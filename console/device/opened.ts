@@ -11,7 +11,7 @@ import { follow } from './follow.ts';
 import { openHeads } from './heads.ts';
 import { openHistory } from './history.ts';
 import { type Inbox, createInbox } from './inbox.ts';
-import { orgView } from './org-view.ts';
+import { historyMax, orgView } from './org-view.ts';
 import { type Receipts, openReceipts } from './receipts.ts';
 import { openMemory } from './request-memory.ts';
 import { type Session, myDevice } from './session.ts';
@@ -45,7 +45,10 @@ export async function openDevice(
   const memory = await openMemory(platform.storage);
   const watched = new Map<RequestId, (step: ApproveStep) => void>();
   const ending = new Set<LeaseId>();
-  const entries: Entry[] = log.entries().map(({ bytes }) => parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload));
+  // As many as history shows: a long log is not held twice.
+  const { seq } = log.requireState().head;
+  const stored = await log.read(Math.max(0, seq + 1 - historyMax), seq + 1);
+  const entries: Entry[] = stored.map(({ bytes }) => parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload));
   const running: (() => void)[] = [];
   let notice: AppFailure | undefined;
 
@@ -75,7 +78,8 @@ export async function openDevice(
   const decisions = createDecisions({ session, inbox, memory, heads });
   let told: string | undefined;
   log.onChange((state, added) => {
-    entries.push(...added);
+    entries.push(...added.slice(-historyMax));
+    entries.splice(0, entries.length - historyMax);
     try {
       myDevice(session, state);
     } catch (error) {

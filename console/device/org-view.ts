@@ -22,14 +22,14 @@ export interface ViewParts {
   readonly history: History;
   readonly receipts: Receipts;
   readonly drafts: Drafts;
-  /** Every entry of the log, oldest first. */
+  /** The newest entries of the log, oldest first. */
   readonly entries: readonly Entry[];
   readonly online: boolean;
   readonly ending: ReadonlySet<string>;
   readonly notice: AppFailure | undefined;
 }
 
-const historyMax = 500;
+export const historyMax = 500;
 
 export function orgView(parts: ViewParts): OrgView {
   const { session, inbox, notice } = parts;
@@ -46,7 +46,7 @@ export function orgView(parts: ViewParts): OrgView {
     head: state.head.seq,
     inbox: inbox.cards(),
     refused: inbox.refused(),
-    secrets: secretRows(state, parts.entries),
+    secrets: secretRows(state),
     leases: parts.receipts.leases().map((lease) => leaseRow(state, lease, parts.ending)),
     machines: [...state.machines.values()]
       .map((machine): MachineRow => ({
@@ -54,7 +54,7 @@ export function orgView(parts: ViewParts): OrgView {
         name: machine.name,
         status: machine.status,
         words: wordsOf(state, machine),
-        since: sinceOf(parts.entries, machine.machine),
+        since: machine.enrolledAt,
       }))
       .sort(byName),
     members: memberRows(state, session),
@@ -68,15 +68,14 @@ export function orgView(parts: ViewParts): OrgView {
   };
 }
 
-function secretRows(state: OrgState, entries: readonly Entry[]): readonly SecretRow[] {
+function secretRows(state: OrgState): readonly SecretRow[] {
   const live = [...state.secrets.values()].filter(({ retired }) => !retired);
-  return live.map((secret) => secretRow(state, secret, entries)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  return live.map((secret) => secretRow(state, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-function secretRow(state: OrgState, secret: Secret, entries: readonly Entry[]): SecretRow {
+function secretRow(state: OrgState, secret: Secret): SecretRow {
   const { put, path, id, putTs } = secret;
   const policy = policyFor(state, path);
-  const putEntry = entries.findLast((entry) => entry.type === 'secret.put' && entry.body.secret === id);
   return {
     id,
     path,
@@ -84,7 +83,7 @@ function secretRow(state: OrgState, secret: Secret, entries: readonly Entry[]): 
     fields: put.fields,
     description: mixesScripts(put.description) ? `${put.description} (mixed alphabets)` : put.description,
     updatedAt: putTs,
-    by: putEntry ? rowOfEntry(state, putEntry).who.join(', ') : '',
+    by: state.members.get(secret.putBy)?.name ?? '',
     policy: policy?.pattern ?? 'none',
     waiting: waitingNames(state, secret),
     machines: secret.wraps.filter(({ kind }) => kind === 'machine').flatMap(({ recipient }) => activeMachine(state, recipient as MachineId)?.name ?? []), // a machine wrap names a machine id
@@ -124,10 +123,6 @@ function leaseRow(state: OrgState, lease: KnownLease, ending: ReadonlySet<string
     approvedBy: lease.approvedBy,
     ending: ending.has(lease.id),
   };
-}
-
-function sinceOf(entries: readonly Entry[], machine: MachineId): number {
-  return entries.find((entry) => entry.type === 'machine.enrol' && entry.body.machine === machine)?.ts ?? 0;
 }
 
 function memberRows(state: OrgState, { me }: Session): readonly MemberRow[] {

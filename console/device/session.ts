@@ -10,7 +10,7 @@ import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
 import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
 import type { LocalKeys, Platform } from '../platform/platform.ts';
-import { createLogStore } from './log-store.ts';
+import { createLogStore, createSnapshots } from './log-store.ts';
 import { type StoredDevice, deviceRecord, encodeDevice } from './stored-device.ts';
 
 export interface Session {
@@ -31,6 +31,7 @@ export async function openSession(platform: Platform, keys: LocalKeys, me: Store
     org: me.org,
     client,
     store: createLogStore(platform.storage),
+    snapshots: createSnapshots(platform.storage),
     now: platform.now,
     random: platform.random,
     openMkWrap: (epoch, wraps) => openMkWrap(me.org, epoch, me.device, inboxKey, wraps),

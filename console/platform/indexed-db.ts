@@ -19,9 +19,9 @@ export function createIndexedDb(factory: IDBFactory, storage: Pick<StorageManage
       for (const [name, value] of await readAll(await database(), 'keys', null)) if (value instanceof CryptoKey) found.set(name, value);
       return found;
     },
-    read: async (prefix) => {
+    read: async (prefix, until = `${prefix}\uffff`) => {
       const found = new Map<string, Uint8Array>();
-      const range = prefix === '' ? null : IDBKeyRange.bound(prefix, `${prefix}\uffff`);
+      const range = prefix === '' ? null : IDBKeyRange.bound(prefix, until, false, true);
       for (const [name, value] of await readAll(await database(), 'records', range)) if (value instanceof Uint8Array) found.set(name, value);
       return found;
     },

@@ -105,8 +105,8 @@ export interface DeviceStorage {
   makeKeys(): Promise<FreshKeys>;
   /** Replaces everything that is here by these keys and records, at once. */
   begin(keys: FreshKeys, records: ReadonlyMap<string, Uint8Array>): Promise<void>;
-  /** Every record whose name begins with `prefix`, sorted by name. */
-  read(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>;
+  /** Every record whose name begins with `prefix`, sorted by name; with `until`, those from the name `prefix` to before that one. */
+  read(prefix: string, until?: string): Promise<ReadonlyMap<string, Uint8Array>>;
   /** Durable when it resolves; all of it or nothing. */
   write(put: ReadonlyMap<string, Uint8Array>, remove?: readonly string[]): Promise<void>;
 }

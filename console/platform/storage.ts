@@ -9,7 +9,7 @@ import type { DeviceStorage, FreshKeys, LocalKeys } from './platform.ts';
 /** A small database: keys as opaque handles, records as bytes by name. */
 export interface Backend {
   keys(): Promise<ReadonlyMap<string, CryptoKey>>;
-  read(prefix: string): Promise<ReadonlyMap<string, Uint8Array>>;
+  read(prefix: string, until?: string): Promise<ReadonlyMap<string, Uint8Array>>;
   /** All of it or nothing. With `keys`, everything that was there before is gone. */
   write(change: {
     readonly keys?: ReadonlyMap<string, CryptoKey>;
@@ -71,9 +71,9 @@ export function createStorage(backend: Backend, random: Random): DeviceStorage {
       });
       handles = generated;
     },
-    read: async (prefix) => {
+    read: async (prefix, until) => {
       const opened = new Map<string, Uint8Array>();
-      for (const [name, sealed] of await backend.read(prefix)) opened.set(name, await openRecord(held().aes, name, sealed));
+      for (const [name, sealed] of await backend.read(prefix, until)) opened.set(name, await openRecord(held().aes, name, sealed));
       return opened;
     },
     write: async (put, remove = []) => backend.write({ put: await sealAll(held().aes, put, random), remove }),

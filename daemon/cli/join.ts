@@ -30,7 +30,10 @@ export const command: Command = {
     const waitMs = 1_000 * (wait === undefined ? 900 : parseDuration(wait, 'wait', 86_400));
     const token = given === undefined || given === '-' ? await readToken(world, output) : given;
     const daemon = client();
-    const joined = await daemon.join({ token, ...(name === undefined ? {} : { name }) });
+    const joining = daemon.join({ token, ...(name === undefined ? {} : { name }) });
+    const done = new AbortController();
+    void showProgress(daemon, output, done.signal);
+    const joined = await joining.finally(() => done.abort());
     if (output.json) output.jsonLine({ event: joined.state, ...joined });
     else output.data(`machine ${printable(joined.machine.name)} of ${printable(joined.org.name) || 'the organisation'}\nwords   ${printable(joined.words)}\n`);
     if (joined.state === 'awaiting_admission') {
@@ -42,6 +45,18 @@ export const command: Command = {
     return 0;
   },
 };
+
+/** A long log takes a while to verify the first time. */
+async function showProgress(daemon: Client, output: Output, done: AbortSignal): Promise<void> {
+  let told = 0;
+  while (!done.aborted) {
+    await Bun.sleep(pollMs);
+    const { verifying } = await daemon.status().catch(() => ({ verifying: undefined })); // join itself tells what is wrong
+    if (done.aborted || !verifying || verifying.done === told) continue;
+    told = verifying.done;
+    output.note(`verifying the log: ${told} of ${verifying.of} entries`);
+  }
+}
 
 async function readToken(world: World, output: Output): Promise<string> {
   if (world.isTerminal(0) && output.noInput) throw usage('no token: --no-input and no standard input', 'stillvault join < token.txt');

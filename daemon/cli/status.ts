@@ -20,17 +20,33 @@ export const command: Command = {
   },
 };
 
-function statusRows({ version, state, halted, pid, startedAt, org, machine, relay, log, pending, leases, identity }: Status): readonly (readonly string[])[] {
+function statusRows({
+  version,
+  state,
+  halted,
+  pid,
+  startedAt,
+  org,
+  machine,
+  relay,
+  log,
+  pending,
+  leases,
+  identity,
+  verifying,
+  memoryBytes,
+}: Status): readonly (readonly string[])[] {
   return [
     ['state', state.replaceAll('_', ' ') + (halted === undefined ? '' : `: ${printable(halted)}`)],
     ...(org === undefined ? [] : [['org', `${printable(org.name)} (${printable(org.id.slice(0, 16))}…)`]]),
     ...(machine === undefined ? [] : [['machine', `${printable(machine.name)} · ${printable(machine.words)}`]]),
     ...(relay === undefined ? [] : [['relay', `${printable(relay.url)} ${relayState(relay)}`]]),
     ...(log === undefined ? [] : [['log', `entry ${log.seq} ${printable(log.head.slice(0, 16))}…, synced ${dateTime(log.syncedAt)}`]]),
+    ...(verifying === undefined ? [] : [['verifying', `entry ${verifying.done} of ${verifying.of} of the log`]]),
     ['requests', `${pending} waiting`],
     ['leases', counted(leases, 'live lease')],
     ['requesters', identity === 'pidfd' ? 'identified by the kernel (pidfd)' : 'unverified: this kernel has no pidfd of a peer'],
-    ['daemon', `${printable(version)}, pid ${pid}, since ${dateTime(startedAt)}`],
+    ['daemon', `${printable(version)}, pid ${pid}, since ${dateTime(startedAt)}, ${Math.round(memoryBytes / 1_048_576)} MiB`],
   ];
 }
 

@@ -8,7 +8,9 @@ import type { OrgState } from '../../protocol/org-log/state.ts';
 import type { Random } from '../../protocol/random.ts';
 import { signEnvelope } from '../../protocol/sign.ts';
 import { type Fetch, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
-import { type LogStore, type StoredLog, newId, openOrgLog } from '../../relay-client/org-log.ts';
+import { type HeldLog, createMemoryStore } from '../../relay-client/log-store.ts';
+import { newId, openOrgLog } from '../../relay-client/org-log.ts';
+import type { Progress } from '../../relay-client/restore.ts';
 import { DaemonError } from '../errors.ts';
 import { type MachineIdentity, createMachine, loadMachine } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
@@ -20,6 +22,7 @@ export interface JoinDeps {
   readonly now: () => number;
   readonly random: Random;
   readonly fetch: Fetch;
+  readonly progress?: Progress;
 }
 
 /** How often others may write to the log at the same moment. */
@@ -49,11 +52,19 @@ async function enrol(deps: JoinDeps, token: JoinToken, name: string, existing: M
   const { mails } = await client.readMail({ mailboxes: [joinMailbox(token)], after: 0, limit: 10 });
   const packet = mails[0] && (await openJoinPacket(token, mails[0].body));
   if (!packet) throw new ProtocolError('E_TOKEN_EXPIRED', 'the relay has nothing for this token');
-  const draft = createDraft();
+  const draft = createMemoryStore();
   const store = existing ? deps.store.log : draft;
   const openMkWrap = (): Promise<Uint8Array> =>
     Promise.reject(new ProtocolError('E_REVOKED', 'the organisation has changed its metadata key since the token was made'));
-  const log = await openOrgLog({ org: token.org, client, store, now: deps.now, random: deps.random, openMkWrap });
+  const log = await openOrgLog({
+    org: token.org,
+    client,
+    store,
+    now: deps.now,
+    random: deps.random,
+    openMkWrap,
+    ...(deps.progress ? { progress: deps.progress } : {}),
+  });
   if (!log.keys.has(packet.epoch)) log.addKey(packet.epoch, packet.mk);
   const state = await log.sync();
 
@@ -62,7 +73,7 @@ async function enrol(deps: JoinDeps, token: JoinToken, name: string, existing: M
   if (existing && state.machines.has(existing.machine)) return existing; // enrolled before an interruption
   if (issued.usedBy !== undefined) throw new ProtocolError('E_TOKEN_USED', 'the token was used by another machine');
   if (deps.now() > issued.expiresAt) throw new ProtocolError('E_TOKEN_EXPIRED', 'the token has expired');
-  const machine = existing ?? (await begin(deps, token, name, draft.content()));
+  const machine = existing ?? (await begin(deps, token, name, heldIn(draft)));
   await client.registerKey(machine.sig.publicKey, 'machine');
   const entry: Entry = {
     type: 'machine.enrol',
@@ -88,26 +99,15 @@ async function enrol(deps: JoinDeps, token: JoinToken, name: string, existing: M
 }
 
 // State without keys is taken over by the next join; keys without state are refused at the start, since their counters would go back.
-async function begin({ store, keyPath, random }: JoinDeps, token: JoinToken, name: string, log: StoredLog): Promise<MachineIdentity> {
+async function begin({ store, keyPath, random }: JoinDeps, token: JoinToken, name: string, log: HeldLog): Promise<MachineIdentity> {
   const machine = newId<MachineId>(random);
   store.adopt(machine, log);
   return createMachine(keyPath, { org: token.org, machine, token: token.token, relay: token.relay, name }, random);
 }
 
-/** Holds the log while nobody knows yet whether this machine will belong to it; what is appended later is synced again by the service. */
-function createDraft(): LogStore & { readonly content: () => StoredLog } {
-  let held: StoredLog | undefined;
-  return {
-    load: () => Promise.resolve(undefined),
-    persist: (entries, cursor, keys) => {
-      held = { entries: [...(held?.entries ?? []), ...entries], cursor, keys };
-      return Promise.resolve();
-    },
-    content: () => {
-      if (!held) throw new ProtocolError('E_LOG_STALE', 'the organisation’s log has not been read yet');
-      return held;
-    },
-  };
+function heldIn({ held }: { readonly held: HeldLog | undefined }): HeldLog {
+  if (!held) throw new ProtocolError('E_LOG_STALE', 'the organisation’s log has not been read yet');
+  return held;
 }
 
 /** Throws usage. */

@@ -7,13 +7,18 @@ import { type Fetch, type RelayClient, RelayClientError, createRelayClient } fro
 import { ForkError } from '../../relay-client/judge.ts';
 import { type Live, type SocketLike, startLive } from '../../relay-client/live.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
+import type { Progress } from '../../relay-client/restore.ts';
 import { DaemonError } from '../errors.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
+import { createSnapshots } from '../vault/snapshots.ts';
 import type { DaemonStore } from '../vault/store.ts';
 
 export interface LinkDeps {
   readonly machine: MachineIdentity;
-  readonly store: Pick<DaemonStore, 'log'>;
+  readonly store: Pick<DaemonStore, 'log' | 'snapshot' | 'keepSnapshot'>;
+  /** Names this program: a state that another one verified is verified again. */
+  readonly build: string;
+  readonly progress?: Progress;
   readonly now: () => number;
   readonly random: Random;
   readonly fetch: Fetch;
@@ -59,6 +64,9 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
     org,
     client,
     store: deps.store.log,
+    snapshots: createSnapshots(deps.store, machine, deps.build, deps.random),
+    onSnapshotProblem: deps.onProblem,
+    ...(deps.progress ? { progress: deps.progress } : {}),
     now,
     random: deps.random,
     openMkWrap: (epoch, wraps) => openMkWrap(org, epoch, machine.machine, kem, wraps),

@@ -37,7 +37,14 @@ async function start(): Promise<Fixture> {
   const store = openDaemonStore(join(dir, 'state.db'));
   const problems: string[] = [];
   const log = { requireState: () => world.state, keys: world.mk } as unknown as OrgLog; // the part that is used
-  const machine: MachineIdentity = { ...laptop, org, machine: laptop.id, token: idFrom(world.random), relay: 'https://relay.example' };
+  const machine: MachineIdentity = {
+    ...laptop,
+    org,
+    machine: laptop.id,
+    token: idFrom(world.random),
+    relay: 'https://relay.example',
+    localKey: new Uint8Array(32),
+  };
   const failing = { post: false };
   const client = relay.client(org);
   const post: typeof client.post = (mails) => (failing.post ? Promise.reject(new RelayClientError('E_RELAY_AWAY', 'away')) : client.post(mails));

@@ -6,12 +6,10 @@ import type { RequestId } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { NeedAsk, NeedSummary } from '../../protocol/local-api.ts';
 import { verifyNeed } from '../../protocol/need.ts';
-import { parseEntry } from '../../protocol/org-log/entry.ts';
 import { type Device, type Machine, type OrgState, activeMachine, hasRole, secretAt } from '../../protocol/org-log/state.ts';
 import { machineEntitled, policyFor } from '../../protocol/policy.ts';
 import { type Request, once, verifyPastRequest } from '../../protocol/request.ts';
 import { kemKeyFrom } from '../../protocol/seal.ts';
-import { parseEnvelope } from '../../protocol/sign.ts';
 import type { MailboxId } from '../../protocol/wire.ts';
 import { newId } from '../../relay-client/org-log.ts';
 import { DaemonError } from '../errors.ts';
@@ -236,11 +234,8 @@ function obstacle(state: OrgState, self: Machine | undefined, { need, claimed }:
 /** Whose device signed the newest version. */
 function writerOf({ link }: DeskDeps, path: string): string {
   const state = link.log.requireState();
-  const eh = secretAt(state, path)?.putEh;
-  const stored = link.log.entries().find((entry) => entry.eh === eh);
-  const signer = stored && parseEntry(parseEnvelope('entry', stored.bytes, limits.entryBytes).payload).signers[0];
-  const device = signer && state.devices.get(signer.id as Device['device']); // the id of any signer may be looked up
-  return (device && state.members.get(device.member)?.name) ?? 'a writer';
+  const member = secretAt(state, path)?.putBy;
+  return (member && state.members.get(member)?.name) ?? 'a writer';
 }
 
 function noNeed(path: string): DaemonError {

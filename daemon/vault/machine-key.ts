@@ -2,7 +2,7 @@
 import { closeSync, fsyncSync, lstatSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Codec, bytes, decode, encode, record, text } from '../../protocol/codec.ts';
-import { type MachineId, type OrgId, type TokenId, machineIdCodec, orgIdCodec, tokenIdCodec } from '../../protocol/hash.ts';
+import { type MachineId, type OrgId, type TokenId, derive, machineIdCodec, orgIdCodec, tokenIdCodec } from '../../protocol/hash.ts';
 import { type Signer, exportPrivateKey, generateSigner, importSigner, publicKeyCodec } from '../../protocol/keys.ts';
 import type { Random } from '../../protocol/random.ts';
 import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
@@ -43,6 +43,8 @@ export interface MachineIdentity {
   readonly sig: Signer;
   readonly kem: KemKey;
   readonly mailboxSeed: Uint8Array;
+  /** Seals what this machine keeps for itself; never leaves it. */
+  readonly localKey: Uint8Array;
 }
 
 /** Undefined where this machine has not enrolled. Throws E_STATE_PATH on a file that others can read or that is no file, E_STATE_CORRUPT. */
@@ -73,6 +75,7 @@ async function identityOf(file: KeyFile): Promise<MachineIdentity> {
     relay,
     name,
     mailboxSeed: mailboxSeed.slice(),
+    localKey: derive('snapshot', file.kemSeed, new Uint8Array(0), [org, machine]),
     sig: await importSigner(file.sigScalar, file.sigPublic.slice()),
     kem: await kemKeyFrom(file.kemSeed.slice()),
   };

@@ -3,7 +3,7 @@
 import { Database } from 'bun:sqlite';
 import { chmodSync } from 'node:fs';
 import type { Hash, MachineId, RequestId } from '../../protocol/hash.ts';
-import type { LogStore, StoredEntry, StoredLog } from '../../relay-client/org-log.ts';
+import type { HeldLog, LogStore, StoredEntry, StoredLog } from '../../relay-client/log-store.ts';
 import { DaemonError } from '../errors.ts';
 
 export interface StoredReceipt {
@@ -28,7 +28,10 @@ export interface DaemonStore extends Disposable {
   /** The machine whose state this is; undefined before it enrolled. */
   owner(): MachineId | undefined;
   /** Begins the state of a new machine with the log that it verified. What an earlier machine left here goes: its counters are not this one's. */
-  adopt(machine: MachineId, log: StoredLog): void;
+  adopt(machine: MachineId, log: HeldLog): void;
+  /** What `snapshots.ts` seals. */
+  snapshot(): Uint8Array | undefined;
+  keepSnapshot(sealed: Uint8Array): void;
   /** Counts up for ever, durable before it is used. */
   nextCounter(): number;
   lastReceipt(): { readonly n: number; readonly hash: Hash } | undefined;
@@ -53,10 +56,12 @@ export interface DaemonStore extends Disposable {
   keepBlobs(hashes: ReadonlySet<Hash>): void;
 }
 
-const schemaVersion = 2;
+const schemaVersion = 3;
 /** Since version 2. */
 const needsTable =
   'CREATE TABLE needs (path TEXT PRIMARY KEY, request BLOB NOT NULL, seed BLOB NOT NULL, postedAt INTEGER NOT NULL, "end" TEXT NOT NULL) STRICT, WITHOUT ROWID;';
+/** Since version 3. */
+const snapshotTable = 'CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL) STRICT;';
 const schema = `
   CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), machine TEXT NOT NULL) STRICT;
   CREATE TABLE entries (seq INTEGER PRIMARY KEY, eh TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
@@ -68,8 +73,11 @@ const schema = `
   CREATE TABLE blobs (hash TEXT PRIMARY KEY, bytes BLOB NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE counter (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL) STRICT;
   ${needsTable}
+  ${snapshotTable}
   PRAGMA user_version = ${schemaVersion};`;
-const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter', 'needs'];
+const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter', 'needs', 'snapshot'];
+/** Whatever is read of these is compared with its hash or opened with a key. */
+const selfProving = ['entries', 'blobs', 'snapshot'];
 
 /** Opens or creates `path`, 0600. Throws E_STATE_CORRUPT, E_PERSIST. */
 export function openDaemonStore(path: string): DaemonStore {
@@ -93,6 +101,8 @@ export function openDaemonStore(path: string): DaemonStore {
   return {
     log: {
       load: async () => read(() => loadLog(db)),
+      read: async (from, to) =>
+        read(() => db.query<StoredEntry, [number, number]>('SELECT seq, eh, bytes FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq').all(from, to)),
       persist: async (entries, cursor, keys) => write(() => persistLog({ entries, cursor, keys })),
     },
     owner: () => read(() => db.query<{ machine: MachineId }, []>('SELECT machine FROM owner').get()?.machine),
@@ -102,6 +112,9 @@ export function openDaemonStore(path: string): DaemonStore {
         db.query('INSERT INTO owner VALUES (1, ?)').run(machine);
         persistLog(log);
       }),
+    snapshot: () => read(() => db.query<{ bytes: Uint8Array }, []>('SELECT bytes FROM snapshot').get()?.bytes),
+    keepSnapshot: (sealed) =>
+      write(() => void db.query('INSERT INTO snapshot VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET bytes = excluded.bytes').run(sealed)),
     nextCounter: () =>
       write(() => {
         const next = db
@@ -148,12 +161,12 @@ type Guard = <T>(act: () => T) => T;
 function loadLog(db: Database): StoredLog | undefined {
   const cursor = db.query<{ seq: number; eh: Hash }, []>('SELECT seq, eh FROM cursor').get();
   if (!cursor) return undefined;
-  const entries = db.query<StoredEntry, []>('SELECT seq, eh, bytes FROM entries ORDER BY seq').all();
+  const count = (db.query<{ last: number | null }, []>('SELECT max(seq) AS last FROM entries').get()?.last ?? -1) + 1;
   const keys = db.query<{ epoch: number; mk: Uint8Array }, []>('SELECT epoch, mk FROM meta_keys').all();
-  return { entries, cursor, keys: new Map(keys.map(({ epoch, mk }) => [epoch, mk])) };
+  return { count, cursor, keys: new Map(keys.map(({ epoch, mk }) => [epoch, mk])) };
 }
 
-function createLogWriter(db: Database): (log: StoredLog) => void {
+function createLogWriter(db: Database): (log: HeldLog) => void {
   const entry = db.query('INSERT INTO entries VALUES (?, ?, ?)');
   const key = db.query('INSERT OR IGNORE INTO meta_keys VALUES (?, ?)');
   const place = db.query('INSERT INTO cursor VALUES (1, ?, ?) ON CONFLICT (one) DO UPDATE SET seq = excluded.seq, eh = excluded.eh');
@@ -173,9 +186,13 @@ function openDatabase(path: string): Database {
     const { user_version: version } = db.query<{ user_version: number }, []>('PRAGMA user_version').get() ?? { user_version: 0 };
     if (version > schemaVersion) throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state was written by a newer version', { next: 'update Stillvault' });
     if (version === 0) createSchema(db);
-    if (version === 1) addNeeds(db);
-    const check = db.query<{ quick_check: string }, []>('PRAGMA quick_check(1)').get();
-    if (check?.quick_check !== 'ok') throw new Error(check?.quick_check);
+    if (version === 1) migrate(db, `${needsTable} ${snapshotTable}`);
+    if (version === 2) migrate(db, snapshotTable);
+    for (const table of tables) {
+      if (selfProving.includes(table)) continue; // a log of 100,000 entries would be read at every start
+      const check = db.query<{ quick_check: string }, []>(`PRAGMA quick_check(${table})`).get();
+      if (check?.quick_check !== 'ok') throw new Error(check?.quick_check);
+    }
     return db;
   } catch (cause) {
     db?.close();
@@ -187,8 +204,8 @@ function createSchema(db: Database): void {
   db.transaction(() => db.exec(schema)).immediate();
 }
 
-function addNeeds(db: Database): void {
-  db.transaction(() => db.exec(`${needsTable} PRAGMA user_version = 2;`)).immediate();
+function migrate(db: Database, statements: string): void {
+  db.transaction(() => db.exec(`${statements} PRAGMA user_version = ${schemaVersion};`)).immediate();
 }
 
 function notPersisted(cause: unknown): DaemonError {

@@ -71,7 +71,17 @@ export function applySecretPut(state: OrgState, body: SecretPut, context: Contex
   );
   verifyExactRecipients(body.wraps, recipientsOf(state, policy));
 
-  const secret = { id: body.secret, path: body.path, put: body, putEh: context.eh, putTs: context.ts, shares: body.shares, wraps: body.wraps, retired: false };
+  const secret = {
+    id: body.secret,
+    path: body.path,
+    put: body,
+    putEh: context.eh,
+    putTs: context.ts,
+    putBy: member,
+    shares: body.shares,
+    wraps: body.wraps,
+    retired: false,
+  };
   return { ...state, secrets: state.secrets.set(body.secret, secret), byPath: state.byPath.set(pathKey(body.path), body.secret) };
 }
 

@@ -118,7 +118,13 @@ const rules: Rules = {
     check(state.machines.size < limits.machines, 'E_LIMIT', `more than ${limits.machines} machines`);
     verifyName(body.name);
     const keyIds = { sig: keyIdOf('ES256', body.sigKey), kem: keyIdOf('X-Wing', body.kemKey) };
-    const machine = { ...body, keyIds, status: token.autoAdmit ? ('active' as const) : ('enrolled' as const), groups: token.autoAdmit ? token.groups : [] };
+    const machine = {
+      ...body,
+      keyIds,
+      enrolledAt: context.ts,
+      status: token.autoAdmit ? ('active' as const) : ('enrolled' as const),
+      groups: token.autoAdmit ? token.groups : [],
+    };
     const enrolled = {
       ...state,
       tokens: state.tokens.set(token.token, { ...token, usedBy: body.machine }),

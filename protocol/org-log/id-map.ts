@@ -14,6 +14,13 @@ export class IdMap<K extends string, V> {
     return new IdMap<K, V>([], 0);
   }
 
+  /** All at once, each key once. */
+  static from<K extends string, V>(entries: readonly (readonly [K, V])[]): IdMap<K, V> {
+    const buckets: (Map<K, V> | undefined)[] = [];
+    for (const [key, value] of entries) (buckets[bucketOf(key)] ??= new Map()).set(key, value);
+    return new IdMap<K, V>(buckets, entries.length);
+  }
+
   get(key: K): V | undefined {
     return this.buckets[bucketOf(key)]?.get(key);
   }

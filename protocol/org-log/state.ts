@@ -34,6 +34,7 @@ export interface Device extends DeviceAdd {
 export interface Machine extends MachineEnrol {
   readonly keyIds: { readonly sig: KeyId; readonly kem: KeyId };
   readonly status: 'enrolled' | 'active' | 'revoked';
+  readonly enrolledAt: number;
   readonly groups: readonly GroupId[];
   readonly owner?: MemberId;
 }
@@ -51,6 +52,8 @@ export interface Secret {
   readonly put: SecretPut;
   readonly putEh: Hash;
   readonly putTs: number;
+  /** Whose device signed it. */
+  readonly putBy: MemberId;
   /** Shares and wraps of the newest version, rewraps included. */
   readonly shares: readonly ShareCommitment[];
   readonly wraps: readonly WrapEntry[];

@@ -1,0 +1,56 @@
+// What a client's log keeps at rest, and where (spec/05-org-log.md §sync, §snapshot). The daemon has SQLite, the console the browser's database.
+import type { Hash } from '../protocol/hash.ts';
+import type { MetaKeys } from '../protocol/org-log/record.ts';
+
+export interface StoredEntry {
+  readonly seq: number;
+  readonly eh: Hash;
+  readonly bytes: Uint8Array;
+}
+export interface EntrySource {
+  /** Entries `from` to before `to`, in order. */
+  read(from: number, to: number): Promise<readonly StoredEntry[]>;
+}
+/** A place of this client's own: `load` gives only what this client kept there, and throws on anything else. */
+export interface SnapshotStore {
+  /** Names the program: another one, with other rules, verifies again. */
+  readonly build: string;
+  load(): Promise<Uint8Array | undefined>;
+  keep(snapshot: Uint8Array): Promise<void>;
+}
+/** Position of the last entry in the relay's stream, which also counts records that are no entries. */
+export interface StreamCursor {
+  readonly seq: number;
+  readonly eh: Hash;
+}
+export interface StoredLog {
+  /** How many entries. */
+  readonly count: number;
+  readonly cursor: StreamCursor;
+  readonly keys: MetaKeys;
+}
+/** A log as it is handed from one place to another. */
+export interface HeldLog {
+  readonly entries: readonly StoredEntry[];
+  readonly cursor: StreamCursor;
+  readonly keys: MetaKeys;
+}
+export interface LogStore extends EntrySource {
+  load(): Promise<StoredLog | undefined>;
+  /** Durable when it resolves; all of it or nothing. */
+  persist(entries: readonly StoredEntry[], cursor: StreamCursor, keys: MetaKeys): Promise<void>;
+}
+
+/** In memory only: for as long as nobody knows whether the log will be this client's. */
+export function createMemoryStore(): LogStore & { held: HeldLog | undefined } {
+  const store = {
+    held: undefined as HeldLog | undefined, // widened: it is set later
+    load: () => Promise.resolve(store.held && { count: store.held.entries.length, cursor: store.held.cursor, keys: store.held.keys }),
+    read: (from: number, to: number) => Promise.resolve(store.held?.entries.slice(from, to) ?? []),
+    persist: (entries: readonly StoredEntry[], cursor: StreamCursor, keys: MetaKeys) => {
+      store.held = { entries: (store.held?.entries ?? []).concat(entries), cursor, keys: new Map(keys) };
+      return Promise.resolve();
+    },
+  };
+  return store;
+}

@@ -1,0 +1,124 @@
+// From what a client keeps at rest back to its verified log: its own snapshot where there is one, then the entries after it, every signature
+// checked (spec/05-org-log.md §snapshot).
+import { ProtocolError, check } from '../protocol/errors.ts';
+import type { Hash, OrgId } from '../protocol/hash.ts';
+import { advance } from '../protocol/org-log/apply.ts';
+import { decodePlain, encodePlain } from '../protocol/org-log/state-bytes.ts';
+import type { OrgState } from '../protocol/org-log/state.ts';
+import { stateHash } from '../protocol/org-log/state-hash.ts';
+import { type HashList, createHashList } from './hash-list.ts';
+import type { EntrySource, SnapshotStore, StoredEntry } from './log-store.ts';
+
+export interface Restored {
+  readonly state: OrgState | undefined;
+  readonly hashes: HashList;
+  /** Why the snapshot was not used; everything was verified instead. */
+  readonly refused?: unknown;
+  /** Entries that the snapshot stood for. */
+  readonly kept: number;
+}
+export type Progress = (done: number, of: number) => void;
+
+/** Throws E_LOG_ROLLBACK where entries are missing, or are not those that this client has verified before. */
+export async function restore(
+  deps: { readonly org: OrgId; readonly snapshots?: SnapshotStore | undefined; readonly progress?: Progress | undefined },
+  source: EntrySource,
+  count: number,
+): Promise<Restored> {
+  const found = await loadSnapshot(deps).catch((error: unknown) => ({ refused: error }));
+  const start = found && 'state' in found ? found : undefined;
+  const hashes = createHashList(start?.hashes);
+  if (start) {
+    const { head } = start.state;
+    // Nobody else can have written the snapshot: what contradicts it has gone back, or is another history.
+    const [last] = head.seq < count ? await source.read(head.seq, head.seq + 1) : [];
+    check(last?.eh === head.eh, 'E_LOG_ROLLBACK', 'the stored log is older than what was verified here, or another one');
+  }
+  let state = start?.state;
+  for await (const [after, entry] of replay(start?.state, source, hashes.length, count, deps.progress)) {
+    check(after.org === deps.org, 'E_ORG', 'the log of another organisation');
+    hashes.push(entry.eh);
+    state = after;
+  }
+  return { state, hashes, kept: start ? start.state.head.seq + 1 : 0, ...(found && 'refused' in found ? { refused: found.refused } : {}) };
+}
+
+const pageEntries = 500;
+
+/**
+ * Verifies stored entries and gives the state after each. Signatures are checked many at a time: nothing of a page is given before all in it are.
+ * They were on time when they were accepted: a machine that starts before its clock is set still knows its log.
+ */
+export async function* replay(
+  start: OrgState | undefined,
+  source: EntrySource,
+  from: number,
+  to: number,
+  progress: Progress = () => undefined,
+): AsyncGenerator<readonly [OrgState, StoredEntry]> {
+  let state = start;
+  for (let at = from; at < to; at += pageEntries) {
+    const page = await source.read(at, Math.min(to, at + pageEntries));
+    check(page.length === Math.min(to - at, pageEntries), 'E_LOG_ROLLBACK', 'the stored log has lost entries');
+    const proofs = createProofs();
+    const steps: (readonly [OrgState, StoredEntry])[] = [];
+    for (const entry of page) {
+      state = await advance(state, entry.bytes, Number.MAX_SAFE_INTEGER, proofs.later);
+      check(state.head.eh === entry.eh, 'E_LOG_ROLLBACK', 'the stored log is not the one that was written');
+      steps.push([state, entry]);
+    }
+    await proofs.all();
+    yield* steps;
+    progress(at + page.length, to);
+  }
+}
+
+/** Collects checks of signatures that are under way. */
+export function createProofs(): { readonly later: (proof: Promise<void>) => void; readonly all: () => Promise<void>; readonly hold: () => Promise<boolean> } {
+  const proofs: Promise<void>[] = [];
+  return {
+    later: (proof) => {
+      proof.catch(() => undefined); // looked at in `all`, which a page that fails for another reason never reaches
+      proofs.push(proof);
+    },
+    all: async () => void (await Promise.all(proofs)),
+    hold: async () => (await Promise.allSettled(proofs)).every(({ status }) => status === 'fulfilled'),
+  };
+}
+
+// --- Snapshots ---------------------------------------------------------------------------------------
+
+interface Snapshot {
+  readonly build: string;
+  readonly state: OrgState;
+  readonly stateHash: Hash;
+  readonly hashes: Uint8Array;
+}
+
+/** Verified entries after which the state is kept again: encoding a large one takes a second. */
+const snapshotEvery = 1_000;
+
+/** Keeps the state after `kept` entries where enough have come. Never while more is to come. */
+export async function keepState(snapshots: SnapshotStore | undefined, state: OrgState | undefined, hashes: HashList, kept: number): Promise<number> {
+  if (!snapshots || !state || hashes.length - kept < snapshotEvery) return kept;
+  await keepSnapshot(snapshots, state, hashes);
+  return hashes.length;
+}
+
+async function keepSnapshot(snapshots: SnapshotStore, state: OrgState, hashes: HashList): Promise<void> {
+  const snapshot: Snapshot = { build: snapshots.build, state, stateHash: stateHash(state), hashes: hashes.bytes().slice(0, 32 * (state.head.seq + 1)) };
+  await snapshots.keep(encodePlain(snapshot));
+}
+
+async function loadSnapshot({ org, snapshots }: Parameters<typeof restore>[0]): Promise<Snapshot | undefined> {
+  const bytes = await snapshots?.load();
+  if (!snapshots || !bytes) return undefined;
+  const snapshot = decodePlain(bytes) as Partial<Snapshot>; // written by keepSnapshot of some build, as nobody else can
+  const { build, state, hashes } = snapshot;
+  if (build !== snapshots.build || !state || !hashes) throw new ProtocolError('E_CHECKPOINT_STATE', 'kept by another build');
+  check(state.org === org, 'E_ORG', 'kept for another organisation');
+  const list = createHashList(hashes);
+  check(list.length === state.head.seq + 1 && list.at(state.head.seq) === state.head.eh, 'E_CHECKPOINT_STATE', 'a head without its history');
+  check(stateHash(state) === snapshot.stateHash, 'E_CHECKPOINT_STATE', 'kept with another state than it reads');
+  return snapshot as Snapshot; // every field has been looked at
+}
