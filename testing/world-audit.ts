@@ -6,7 +6,7 @@ import type { AuditRow } from '../protocol/audit/rows.ts';
 import type { Hash, LeaseId, OrgId } from '../protocol/hash.ts';
 import { zeroHash } from '../protocol/org-log/entry.ts';
 import { type LeaseGrant, type Receipt, signReceipt } from '../protocol/receipt.ts';
-import type { World } from './world.ts';
+import { World } from './world.ts';
 import { type WorldMachine, idFrom } from './world-people.ts';
 import { type Ask, type WorldRequest, answer, ask, receive } from './world-release.ts';
 
@@ -93,4 +93,23 @@ export async function auditOf(org: OrgId, lines: readonly string[], anchor?: Aud
   for (const line of lines) await reader.line(line);
   const heads = reader.finish();
   return { rows, findings, heads, codes: findings.map(({ code }) => code) };
+}
+
+export interface TrailWorld {
+  readonly world: World;
+  readonly trail: Trail;
+}
+
+/** ada and ben, a laptop and a server; prod/db wants one of them, team/key both. */
+export async function startTrail(seed = 'audit'): Promise<TrailWorld> {
+  const world = new World(seed);
+  await world.genesis({ policies: [{}, { pattern: 'team/**' }] });
+  await world.addMember('ben');
+  await world.addMachine('laptop');
+  await world.addMachine('server');
+  await world.approvers('prod/db', 1, ['ada', 'ben']);
+  await world.approvers('team/key', 2, ['ada', 'ben']);
+  await world.put('prod/db', 'value');
+  await world.put('team/key', 'value');
+  return { world, trail: new Trail(world) };
 }

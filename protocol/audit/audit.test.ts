@@ -1,31 +1,12 @@
 // The audit over a whole trail, honest and doctored (spec/15-audit.md; attack row 35).
-import { beforeAll, describe, expect, test } from 'bun:test';
-import { World } from '../../testing/world.ts';
-import { Trail, auditOf } from '../../testing/world-audit.ts';
+import { describe, expect, test } from 'bun:test';
+import { type TrailWorld, auditOf, startTrail as start } from '../../testing/world-audit.ts';
 import { answer, ask, receive } from '../../testing/world-release.ts';
-import { codeOf } from '../../testing/code-of.ts';
-import type { LeaseId, OrgId } from '../hash.ts';
+import type { Hash, LeaseId } from '../hash.ts';
+import type { Clause } from '../org-log/bodies.ts';
 
-interface Fixture {
-  readonly world: World;
-  readonly trail: Trail;
-}
 const leaseOf = { ttlS: 900, uses: 10, scope: 'process' } as const;
-
-/** ada and ben, a laptop and a server; prod/db wants one of them, team/key both. */
-async function start(seed = 'audit'): Promise<Fixture> {
-  const world = new World(seed);
-  await world.genesis({ policies: [{}, { pattern: 'team/**' }] });
-  await world.addMember('ben');
-  await world.addMachine('laptop');
-  await world.addMachine('server');
-  await world.approvers('prod/db', 1, ['ada', 'ben']);
-  await world.approvers('team/key', 2, ['ada', 'ben']);
-  await world.put('prod/db', 'value');
-  await world.put('team/key', 'value');
-  return { world, trail: new Trail(world) };
-}
-const run = async ({ world, trail }: Fixture): Promise<readonly string[]> =>
+const run = async ({ world, trail }: TrailWorld): Promise<readonly string[]> =>
   (await auditOf(world.state.org, await trail.export(world.machine('server')))).codes;
 
 describe('an honest trail', () => {
@@ -83,6 +64,30 @@ describe('INV-AUDIT-QUORUM a receipt without the approvals that its policy wante
     await trail.release(laptop, ['prod/db'], [], { told: { evidence: [evidence] } });
     expect(await run(fixture)).toEqual(['E_NO_APPROVAL', 'E_NO_APPROVAL', 'E_NO_APPROVAL', 'E_BIND', 'E_NO_APPROVAL']);
   });
+  test('two of one group where the policy wants one of each, the machine’s owner, a device that was revoked before the release', async () => {
+    const fixture = await start();
+    const { world, trail } = fixture;
+    const eve = await world.addMember('eve');
+    const members = (...names: readonly string[]): Clause => ({ k: 1, members: names.map((name) => world.member(name).id), groups: [] });
+    await world.append('policy.set', world.policy({ pattern: 'pair/**', clauses: [members('ada', 'eve'), members('ben')] }));
+    await world.append('policy.set', world.policy({ pattern: 'own/**', clauses: [members('ada', 'eve')], separationOfDuties: true }));
+    const owned = await world.addMachine('owned', { owner: eve.id });
+    for (const path of ['pair/key', 'own/key', 'prod/db']) await world.put(path, 'value');
+    const laptop = world.machine('laptop');
+    await trail.release(laptop, ['pair/key'], ['ada', 'ben']);
+    await trail.release(laptop, ['pair/key'], ['ada', 'eve']);
+    const own = await ask(world, owned, ['own/key']);
+    // What an honest daemon would refuse, taken as evidence all the same.
+    const blind = { ...own.pending, items: own.items.map((item) => ({ ...item, policy: { ...item.policy, separationOfDuties: false } })) };
+    const { evidence } = await receive(world, { ...own, pending: blind }, await answer(world, world.device('eve'), own, 'approve'));
+    await trail.receipt(owned, { outcome: 'released', requestId: own.request.requestId, rh: own.rh, request: own.bytes, evidence: [evidence] });
+    const gone = await ask(world, laptop, ['prod/db']);
+    const { evidence: earlier } = await receive(world, gone, await answer(world, world.device('ben'), gone, 'approve'));
+    await world.addDevice('ben');
+    await world.append('device.revoke', { device: world.device('ben').id, exposed: [] });
+    await trail.receipt(laptop, { outcome: 'released', requestId: gone.request.requestId, rh: gone.rh, request: gone.bytes, evidence: [earlier] });
+    expect(await run(fixture)).toEqual(['E_NO_APPROVAL', 'E_NO_APPROVAL', 'E_NO_APPROVAL']);
+  });
   test('a denial that nobody signed, the request of another machine, one request released twice', async () => {
     const fixture = await start();
     const { world, trail } = fixture;
@@ -95,6 +100,19 @@ describe('INV-AUDIT-QUORUM a receipt without the approvals that its policy wante
     await trail.receipt(laptop, { ...about, outcome: 'released', evidence: [evidence] });
     await trail.receipt(laptop, { ...about, outcome: 'released', evidence: [evidence] });
     expect(await run(fixture)).toEqual(['E_NO_APPROVAL', 'E_BIND', 'E_REPLAY']);
+  });
+  test('told as released what was to be stored, told as stored what the log does not have', async () => {
+    const fixture = await start();
+    const { world, trail } = fixture;
+    const laptop = world.machine('laptop');
+    const digest = 'ab'.repeat(32) as Hash; // of no version
+    const asked = await ask(world, laptop, [], { changes: { proposal: { blob: digest, digest, path: 'prod/db' } } });
+    const about = { requestId: asked.request.requestId, rh: asked.rh, request: asked.bytes } as const;
+    await trail.receipt(laptop, { ...about, outcome: 'released' });
+    await trail.receipt(laptop, { ...about, outcome: 'stored' });
+    const other = await ask(world, laptop, ['prod/db']);
+    await trail.receipt(laptop, { outcome: 'stored', requestId: other.request.requestId, rh: other.rh, request: other.bytes });
+    expect(await run(fixture)).toEqual(['E_BIND', 'E_NO_APPROVAL', 'E_BIND']);
   });
   test('under a policy that was no longer in force, after a freeze, an older version', async () => {
     const fixture = await start();
@@ -192,82 +210,5 @@ describe('INV-AUDIT-CHAIN attack 35: the trail was edited before it was exported
     expect(await run(fixture)).toEqual([]); // it may still come
     world.clock.advance(61_000);
     expect(await run(fixture)).toEqual(['E_NO_RECEIPT']);
-  });
-});
-
-describe('INV-AUDIT-EXPORT attack 35: the export was doctored afterwards', () => {
-  let fixture: Fixture;
-  let lines: readonly string[];
-  let org: OrgId;
-  const judge = async (doctored: readonly string[]): Promise<readonly string[]> => (await auditOf(org, doctored)).codes;
-  const firstOf = (kind: string, after = 0): number => lines.findIndex((line, at) => at > after && line.startsWith(`{"kind":"${kind}"`));
-
-  beforeAll(async () => {
-    fixture = await start();
-    const { world, trail } = fixture;
-    ({ org } = world.state);
-    for (const path of ['prod/db', 'prod/db']) await trail.release(world.machine('laptop'), [path], ['ada']);
-    await world.put('prod/other', 'value');
-    await trail.release(world.machine('laptop'), ['prod/db'], ['ada']);
-    lines = await trail.export(world.machine('server'));
-  });
-
-  test('untouched, it proves itself with nothing but the id of the organisation', async () => {
-    expect(await judge(lines)).toEqual([]);
-  });
-  test('an entry removed: E_CHAIN_GAP; a receipt removed: E_AUDIT_GAP; the signed end says both', async () => {
-    expect(await judge(lines.toSpliced(3, 1))).toContain('E_CHAIN_GAP');
-    expect(await judge(lines.toSpliced(firstOf('receipt'), 1))).toEqual(['E_AUDIT_GAP', 'E_AUDIT_GAP']);
-  });
-  test('lines exchanged: E_AUDIT_GAP', async () => {
-    const at = firstOf('receipt');
-    const [a = '', b = ''] = lines.slice(at, at + 2);
-    expect(new Set(await judge(lines.toSpliced(at, 2, b, a)))).toEqual(new Set(['E_AUDIT_GAP']));
-    const entry = firstOf('entry', at);
-    expect(await judge(lines.toSpliced(entry, 1).toSpliced(at, 0, lines[entry] ?? ''))).toContain('E_AUDIT_GAP');
-  });
-  test('one character edited: the signature or the encoding says so', async () => {
-    for (const kind of ['entry', 'receipt']) {
-      const at = lines.findLastIndex((line) => line.startsWith(`{"kind":"${kind}"`));
-      const line = lines[at] ?? '';
-      const middle = line.length - 200;
-      const edited = `${line.slice(0, middle)}${line[middle] === 'A' ? 'B' : 'A'}${line.slice(middle + 1)}`;
-      const codes = await judge(lines.with(at, edited));
-      expect(codes.at(-1)).toMatch(/^E_(AUDIT_GAP|HEAD_AHEAD|SIGNATURE)$/);
-      expect(codes.length).toBeGreaterThan(1);
-    }
-  });
-  test('of another organisation: refused by its header, and where that was edited too, by its first entry', async () => {
-    const other = await start('other');
-    const foreign = await other.trail.export(other.world.machine('server'));
-    expect(await codeOf(judge(foreign))).toBe('E_ORG');
-    expect((await judge([lines[0] ?? '', ...foreign.slice(1)])).slice(0, 1)).toEqual(['E_ORG']);
-  });
-  test('cut off without its end, or with the end of another export', async () => {
-    expect(await judge(lines.slice(0, -1))).toEqual(['E_AUDIT_GAP']);
-    expect(await judge([...lines.slice(0, -2), lines.at(-1) ?? ''])).toEqual(['E_AUDIT_GAP']);
-    expect(await judge([...lines, lines[1] ?? ''])).toEqual(['E_AUDIT_GAP']);
-  });
-  test('cut off and signed anew by another machine of the org: only what somebody saw earlier tells it', async () => {
-    const { world, trail } = fixture;
-    const shorter = new Trail(world);
-    await shorter.export(world.machine('server'));
-    const kept = trail.parts.slice(
-      0,
-      trail.parts.findLastIndex(({ kind }) => kind === 'receipt'),
-    );
-    shorter.parts.splice(0, shorter.parts.length, ...kept);
-    const cut = await shorter.export(world.machine('server'));
-    expect(await judge(cut)).toEqual([]);
-    const { heads } = await auditOf(org, lines);
-    expect((await auditOf(org, cut, heads)).codes).toEqual(['E_AUDIT_GAP']);
-    expect((await auditOf(org, lines, heads)).codes).toEqual([]);
-  });
-  test('no export at all: E_ENVELOPE; another version: E_SUITE; unknown lines are never passed over', async () => {
-    expect(await codeOf(judge(['hello']))).toBe('E_ENVELOPE');
-    expect(await codeOf(judge(lines.slice(1)))).toBe('E_ENVELOPE');
-    expect(await codeOf(judge([(lines[0] ?? '').replace('"v":1', '"v":2'), ...lines.slice(1)]))).toBe('E_SUITE');
-    expect(await judge(lines.toSpliced(2, 0, '{"kind":"entries","bytes":""}'))).toContain('E_ENVELOPE');
-    expect(await judge(lines.toSpliced(2, 0, `{"kind":"entry","bytes":"${'A'.repeat(100_000)}"}`))).toContain('E_LIMIT');
   });
 });

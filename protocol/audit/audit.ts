@@ -61,7 +61,6 @@ interface Proposed {
   readonly at: number;
   readonly path: string;
   readonly machine: MachineId;
-  readonly who: readonly string[];
 }
 
 /** A machine tells of a stored version at once: later than this it is missing. */
@@ -77,6 +76,8 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
   const released = new Set<RequestId>();
   const proposed = new Map<Hash, Proposed>();
   const stored = new Set<Hash>();
+  // Who signed the newest version of each path.
+  const writers = new Map<string, readonly string[]>();
   const unread = new Set<string>();
 
   const named = (machine: MachineId): { readonly id: string; readonly name: string } => ({
@@ -85,8 +86,10 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
   });
 
   function remember({ type, body, seq, ts }: Entry, { who }: AuditRow): void {
-    if (type !== 'secret.put' || body.proposedBy === undefined) return;
-    proposed.set(proposalDigest(encode(secretPutCodec, body)), { seq, at: ts, path: body.path, machine: body.proposedBy, who });
+    if (type !== 'secret.put') return;
+    writers.set(body.path, who);
+    if (body.proposedBy === undefined) return;
+    proposed.set(proposalDigest(encode(secretPutCodec, body)), { seq, at: ts, path: body.path, machine: body.proposedBy });
   }
 
   function link({ receipt, hash }: VerifiedReceipt, at: number): readonly Fault[] {
@@ -113,10 +116,10 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
 
   function verifyOutcome(receipt: Receipt, request: Request | undefined, told: Told): readonly Fault[] {
     const { outcome, lease, requestId, rh, machine } = receipt;
-    if (request?.proposal) {
-      stored.add(request.proposal.digest);
-      if (outcome === 'stored' && !proposed.has(request.proposal.digest))
-        return [{ code: 'E_NO_APPROVAL', why: 'told as stored, and the log has no such version' }];
+    if (request?.proposal) stored.add(request.proposal.digest);
+    if (outcome === 'stored' && request) {
+      const isThere = request.proposal ? proposed.has(request.proposal.digest) : writers.has(request.need?.path ?? '');
+      if (!isThere) return [{ code: 'E_NO_APPROVAL', why: 'told as stored, and the log has no such version' }];
     }
     if (outcome === 'released') {
       if (released.has(requestId)) return [{ code: 'E_REPLAY', why: 'one request was released twice' }];
@@ -148,8 +151,8 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
   // A use is told by its release, a stored version by the entry that a writer signed.
   function toldBefore({ lease, outcome }: Receipt, request: Request | undefined): Told | undefined {
     if (lease) return leases.get(lease.id)?.told;
-    const put = outcome === 'stored' && request?.proposal ? proposed.get(request.proposal.digest) : undefined;
-    return put && { what: [put.path], who: put.who };
+    const who = outcome === 'stored' && writers.get((request?.proposal ?? request?.need)?.path ?? '');
+    return who ? { what: [], who } : undefined;
   }
 
   function tell(faults: readonly Fault[], row: AuditRow): void {

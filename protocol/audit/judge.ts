@@ -74,6 +74,9 @@ function requireKnown(history: LogHistory, { head }: OrgState, seen: { readonly 
 
 async function requestIn(state: OrgState, receipt: Receipt): Promise<Request> {
   const { request, rh } = await verifyPastRequest(state, receipt.request ?? new Uint8Array(0));
+  const isRelease = receipt.outcome === 'released' || receipt.lease !== undefined;
+  if (isRelease !== request.items.length > 0 && (isRelease || receipt.outcome === 'stored'))
+    fault('E_BIND', 'the request asks for something else than became of it');
   if (rh !== receipt.rh || request.requestId !== receipt.requestId || request.machine !== receipt.machine) fault('E_BIND', 'the request is another one');
   return request;
 }

@@ -77,7 +77,8 @@ export function programIn({ observed }: Request): string | undefined {
   return asker?.script ?? asker?.exe;
 }
 
-export function pathsIn(state: OrgState, { items, proposal }: Request): readonly string[] {
-  if (proposal) return [proposal.path];
+export function pathsIn(state: OrgState, { items, proposal, need }: Request): readonly string[] {
+  const stores = proposal ?? need;
+  if (stores) return [stores.path];
   return items.map(({ secret, field }) => `${state.secrets.get(secret)?.path ?? 'a secret'}${field === undefined ? '' : `#${field}`}`);
 }
