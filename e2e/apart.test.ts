@@ -66,6 +66,38 @@ test('an approval releases the value; the console says to whom', async () => {
   await people.outcome(ada, /^Released/);
 });
 
+test('what does not exist yet: a program says what it needs, a person types it, and the program asks for its release', async () => {
+  await people.inboxIsQuiet(ada);
+  const need = ['need', 'prod/stripe', '--for', 'test payments', '--where', 'https://dashboard.stripe.com/apikeys'];
+  expect(await run(need, { socketPath })).toMatchObject({ code: 0, out: 'stillvault://prod/stripe\n' });
+  const filled = run([...need, '--wait'], { socketPath });
+  await people.openRequest(ada, 'prod/stripe');
+  await ada.page.getByRole('link', { name: words.review.fill, exact: true }).click();
+  await ada.page.getByLabel(words.secrets.value, { exact: true }).fill('sk_test_1');
+  await ada.page.getByRole('button', { name: words.secrets.save, exact: true }).click();
+  expect(await filled).toMatchObject({ code: 0, out: 'stillvault://prod/stripe\n' });
+  await people.outcome(ada, words.review.stored);
+  await people.inboxIsQuiet(ada);
+  const ended = run(['get', 'prod/stripe'], { socketPath });
+  await people.openRequest(ada, 'prod/stripe');
+  await people.approve(ada);
+  expect(await ended).toMatchObject({ code: 0, out: 'sk_test_1' });
+});
+
+test('a need is declined in a few words, which the program reads', async () => {
+  await people.inboxIsQuiet(ada);
+  const need = ['need', 'prod/paypal', '--for', 'test payments'];
+  await run(need, { socketPath });
+  await people.openRequest(ada, 'prod/paypal');
+  await ada.page.getByRole('button', { name: words.review.decline, exact: true }).click();
+  await ada.page.getByLabel(words.review.declineWhy).fill('use the sandbox');
+  await ada.page.getByRole('button', { name: words.review.decline, exact: true }).click();
+  await people.outcome(ada, words.review.declined);
+  const told = await run([...need, '--wait'], { socketPath });
+  expect(told.code).toBe(10);
+  expect(told.err).toContain('ada declined prod/paypal: “use the sandbox”');
+});
+
 test('who stops asking is withdrawn everywhere', async () => {
   const { ended, stop } = await ask();
   stop.abort();

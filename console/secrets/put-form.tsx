@@ -49,12 +49,12 @@ export function PutForm({ secret, need }: { readonly secret: SecretRow | undefin
   return (
     <Page title={need ? w.fill : secret ? w.putVersion : w.put} back={formatRoute(origin)}>
       <form class="form" onSubmit={save} noValidate autocomplete="off">
-        {need && <Claim card={need} />}
         {secret || need ? (
           <p class="mono lead">{draft.value.path}</p>
         ) : (
           <Field label={w.path} hint={w.pathHint} error={shown.path} mono maxLength={256} value={draft.value.path} onInput={(path) => change({ path })} />
         )}
+        {need && <Claim card={need} />}
         <Choices
           legend={w.kind}
           value={draft.value.kind}
