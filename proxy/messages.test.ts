@@ -32,7 +32,7 @@ describe('INV-PROXY-MESSAGE a request that could be read as two is refused:', ()
     ['a chunk of a negative size', post('Transfer-Encoding: chunked\r\n', '-1\r\nx\r\n0\r\n\r\n')],
     ['a chunk with 0x', post('Transfer-Encoding: chunked\r\n', '0x1\r\nx\r\n0\r\n\r\n')],
     ['a chunk longer than its size', post('Transfer-Encoding: chunked\r\n', '1\r\nxyz\r\n0\r\n\r\n')],
-    ['a chunk that ends in LF', post('Transfer-Encoding: chunked\r\n', '1\nx\n0\n\n')],
+    ['a chunk that ends in LF', post('Transfer-Encoding: chunked\r\n', '11\nx\r\n0\r\n\r\n')],
     ['an endless chunk size', post('Transfer-Encoding: chunked\r\n', `${'0'.repeat(40)}1\r\nx\r\n0\r\n\r\n`)],
     ['two spaces in the first line', 'GET  / HTTP/1.1\r\nHost: HOST\r\n\r\n'],
     ['HTTP/2.0', 'GET / HTTP/2.0\r\nHost: HOST\r\n\r\n'],
@@ -79,6 +79,14 @@ test('INV-PROXY-VALUE a value with a line break makes no header and no second re
   await its.within(host.host, `${head}\r\n`);
   expect(host.received()).toStartWith('GET /?k=real%0D%0AX-Evil%3A%201');
   expect(host.received()).not.toMatch(/^X-Evil/m);
+});
+
+test('INV-PROXY-VALUE a value that is not ASCII is put in no header', async () => {
+  await using host = await world.startHost();
+  await using its = await world.start({ KEY: { value: 'caf\u00e9-0001', hosts: [host.host] } });
+  const answer = await its.within(host.host, `GET / HTTP/1.1\r\nHost: ${host.host}\r\nX: ${its.placeholder('KEY')}\r\n\r\n`);
+  expect(answer).toContain('E_PROXY_VALUE');
+  expect(host.received()).toBe('');
 });
 
 describe('INV-PROXY-MESSAGE an answer that could be read as two is not passed on:', () => {

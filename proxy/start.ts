@@ -11,7 +11,7 @@ import { type Rules, isNamed, serveConnection } from './connection.ts';
 import { type DeskOptions, createDesk } from './desk.ts';
 import { proxyEnvironment } from './environment.ts';
 import { readRoots } from './roots.ts';
-import { createUpstream } from './upstream.ts';
+import { type Lookup, createUpstream } from './upstream.ts';
 
 export interface ProxyOptions extends Omit<DeskOptions, 'nowMs'>, Rules {
   readonly env: Readonly<Record<string, string | undefined>>;
@@ -21,6 +21,7 @@ export interface ProxyOptions extends Omit<DeskOptions, 'nowMs'>, Rules {
   readonly caFiles: readonly string[];
   readonly port: number;
   readonly now: () => number;
+  readonly lookup: Lookup;
 }
 export interface RunningProxy extends AsyncDisposable {
   /** With its credential. */
@@ -37,7 +38,7 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const desk = createDesk({ ...options, nowMs: () => performance.now() });
   await desk.open();
   const authority = await createAuthority(random, now);
-  const upstream = createUpstream(roots, (target) => isNamed(target, rules, desk));
+  const upstream = createUpstream(roots, (target) => isNamed(target, rules, desk), options.lookup);
   const token = Buffer.from(random(24)).toString('base64url');
   const ending = new AbortController();
   const secretKey = desk.placeholders.get('AWS_SECRET_ACCESS_KEY');

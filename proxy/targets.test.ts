@@ -146,6 +146,19 @@ describe('INV-PROXY-TARGET refused is', () => {
     expect(await its.talk(connectTo(target))).toStartWith('HTTP/1.1 403 ');
   });
 
+  test.each(['0x7f.1:443', '2130706433:443', '127.1:443', '[0:0::1]:443', 'ex%61mple.com:443'])('a spelling that is not the usual one: %s', async (target) => {
+    await using its = await world.start(secret('api.example'));
+    expect(await its.talk(connectTo(target))).toMatch(/usual spelling|CONNECT takes/);
+  });
+
+  test.each([['127.0.0.1'], ['169.254.169.254'], ['::1']])('a name of its own that points to %s', async (address) => {
+    await using host = await world.startHost(undefined, { plain: true });
+    await using its = await world.start(secret('api.example'), { lookup: async () => [{ address }] });
+    expect(await its.talk('GET http://rebound.example/ HTTP/1.1\r\nHost: rebound.example\r\n\r\n')).toContain('E_PROXY_TARGET');
+    expect(await its.within('rebound.example:443', get('rebound.example'))).toContain('E_PROXY_TARGET');
+    expect(host.received()).toBe('');
+  });
+
   test("the proxy's own port", async () => {
     await using its = await world.start(secret('api.example'));
     expect(await its.talk(connectTo(`127.0.0.1:${its.port}`))).toContain('E_PROXY_TARGET');

@@ -1,4 +1,5 @@
 // For tests: a proxy as `stillvault run` starts it, hosts with certificates of their own authority, and a program that writes bytes.
+import { lookup } from 'node:dns/promises';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -121,6 +122,7 @@ export async function createProxyWorld(): Promise<ProxyWorld> {
         port: 0,
         random,
         now: Date.now,
+        lookup: (hostname) => lookup(hostname, { all: true }),
         log: (line) => logged.push(line),
         ...options,
       }).catch(async (error: unknown) => {

@@ -1,5 +1,4 @@
 // Connections to the hosts themselves: the address is looked up here and used as found, TLS is verified for the name that was asked (spec/16-proxy.md §upstream).
-import { lookup } from 'node:dns/promises';
 import { BlockList, connect as connectTcp, isIP, type Socket } from 'node:net';
 import { checkServerIdentity, connect as connectTls, createSecureContext } from 'node:tls';
 import { bounds } from './bounds.ts';
@@ -13,6 +12,9 @@ export interface Upstream {
   /** Bytes as they are, for a tunnel that stays closed. */
   connectRaw(target: URL, signal: AbortSignal): Promise<Socket>;
 }
+
+/** The addresses of a name. */
+export type Lookup = (hostname: string) => Promise<readonly { readonly address: string }[]>;
 
 /** This machine, and the networks on which clouds hand out credentials. A name that points there must have been named. */
 const local = new BlockList();
@@ -37,14 +39,14 @@ export function isLocalAddress(address: string): boolean {
   return local.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
-export function createUpstream({ system, extra }: Roots, isNamed: (target: URL) => boolean): Upstream {
+export function createUpstream({ system, extra }: Roots, isNamed: (target: URL) => boolean, lookup: Lookup): Upstream {
   const secureContext = createSecureContext({ ca: [system, extra].filter((pem) => pem !== '') });
 
   const connectRaw = async (target: URL, signal: AbortSignal): Promise<Socket> => {
     const hostname = bareHost(target);
     const port = Number(target.port === '' ? (target.protocol === 'https:' ? 443 : 80) : target.port);
     const over = AbortSignal.any([signal, AbortSignal.timeout(bounds.connectMs)]);
-    const found = await lookup(hostname, { all: true }).catch((cause: unknown) => {
+    const found = await lookup(hostname).catch((cause: unknown) => {
       throw new ProxyError('E_PROXY_UPSTREAM', `${target.host} has no address`, { cause });
     });
     const addresses = isNamed(target) ? found : found.filter(({ address }) => !isLocalAddress(address));

@@ -1,4 +1,5 @@
 // The egress proxy for `run --proxy` and `stillvault proxy`: options, asking, and a running proxy (spec/16-proxy.md §command-line).
+import { lookup } from 'node:dns/promises';
 import type { RunningProxy } from '../../../proxy/start.ts';
 import type { ReleaseAsk } from '../../../protocol/local-api.ts';
 import { askFrom } from '../get.ts';
@@ -77,6 +78,7 @@ export async function openProxy({ args, world, output, client }: Call, { plain, 
     port,
     random: world.random,
     now: world.now,
+    lookup: (hostname) => lookup(hostname, { all: true }),
     log: (line) => output.note(printable(line)),
   });
   isRunning = true;
