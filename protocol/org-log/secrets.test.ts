@@ -9,6 +9,7 @@ import { type Hash, type SecretId, blobHash } from '../hash.ts';
 import { limits } from '../limits.ts';
 import { rewrapBatches } from '../rewrap.ts';
 import type { RewrapItem, SecretPut } from './bodies.ts';
+import { bodyCodecs } from './body-codecs.ts';
 import { zeroHash } from './entry.ts';
 import { byRecipient } from './apply-secret.ts';
 import { secretAt } from './state.ts';
@@ -324,5 +325,8 @@ describe('INV-SECRET-BATCH one entry serves many secrets: all of them or none', 
       expect((await at.draft('secret.rewrap', { items: batch }, [at.machine('laptop')])).length).toBeLessThanOrEqual(limits.entryBytes - 4_096);
     }
     expect(rewrapBatches([])).toEqual([]);
+    const codec = bodyCodecs['secret.rewrap'];
+    expect(await codeOf(() => codec.toItem({ items: list.slice(0, 64) }))).toBe('accepted');
+    expect(await codeOf(() => codec.toItem({ items: list.slice(0, 65) }))).toBe('E_FIELD');
   });
 });
