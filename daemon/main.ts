@@ -1,7 +1,7 @@
 #!/usr/bin/env bun
 // The one executable, `stillvault`. The only file that touches the world on behalf of commands; each command loads when it runs.
 // Process streams are not used: writing two lines through them costs 7 ms, as much as all the rest of a leased read.
-import { fstatSync, readSync, writeSync } from 'node:fs';
+import { fstatSync, readSync, write as writeAsync, writeSync } from 'node:fs';
 import { version } from '../package.json' with { type: 'json' };
 import type { Signal, World } from './cli/terminal/world.ts';
 
@@ -12,6 +12,7 @@ const world: World = {
   now: Date.now,
   random: (length) => crypto.getRandomValues(new Uint8Array(length)),
   write,
+  writeSoon,
   readInput,
   isTerminal: (fd) => isCharacterDevice(fd) && process.getBuiltinModule('node:tty').isatty(fd),
   columns: () => process.stderr.columns ?? 80,
@@ -51,6 +52,19 @@ function write(fd: 1 | 2, data: string | Uint8Array): void {
       else throw error;
     }
   }
+}
+
+async function writeSoon(fd: 1 | 2, bytes: Uint8Array): Promise<boolean> {
+  for (let at = 0; at < bytes.length;) {
+    const [error, count] = await new Promise<[unknown, number]>((resolve) => writeAsync(fd, bytes, at, (failure, written) => resolve([failure, written])));
+    if (!error) at += count;
+    else if (codeOf(error) === 'EAGAIN') await Bun.sleep(1);
+    else if (codeOf(error) === 'EPIPE') return false;
+    else if (fd === 2)
+      return true; // as above
+    else throw error;
+  }
+  return true;
 }
 
 function readInput(maxBytes: number): Uint8Array {

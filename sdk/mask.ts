@@ -5,10 +5,16 @@ import { type Form, formsOf } from './mask-forms.ts';
 export interface MaskStream {
   /** What of the text so far is surely no part of a value; the rest is held back until more has come. May be a view of the chunk. */
   push(chunk: Uint8Array): Uint8Array;
+  /** Whether something is held back. */
+  readonly isHolding: boolean;
+  /** Nothing more came for a while: the few held bytes that tell next to nothing of a value, so that an echo or a prompt does not seem to hang. */
+  idle(): Uint8Array;
   /** The rest. */
   end(): Uint8Array;
 }
 export interface Mask {
+  /** Nothing is looked for. */
+  readonly isEmpty: boolean;
   stream(): MaskStream;
   bytes(text: Uint8Array): Uint8Array;
   text(text: string): string;
@@ -29,12 +35,13 @@ export function createMask(values: Iterable<Uint8Array>): Mask {
     const masking = stream();
     return concat([masking.push(text), masking.end()]);
   };
-  return { stream, bytes, text: (text) => decoder.decode(bytes(encoder.encode(text))) };
+  return { isEmpty: search === undefined, stream, bytes, text: (text) => decoder.decode(bytes(encoder.encode(text))) };
 }
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const replacement = encoder.encode(maskText);
+const nothing = new Uint8Array(0);
 
 interface Span {
   readonly start: number;
@@ -43,28 +50,46 @@ interface Span {
 interface Search {
   /** Occurrences in any order, and from where on the end of the text may be the beginning of one. */
   find(text: Uint8Array, isEnd: boolean): { readonly found: Span[]; readonly holdFrom: number };
+  /** So many bytes of the beginning of a form may be shown: a quarter of the shortest, 3 at most. */
+  readonly idleBytes: number;
 }
+const maxIdleBytes = 3;
 
 function createStream(search: Search | undefined): MaskStream {
-  let held: Uint8Array = new Uint8Array(0);
+  let held: Uint8Array = nothing;
   let covered = 0; // so many of the held bytes are part of an occurrence that is masked already
+  let written = 0; // so many of the held bytes are written already, masked or by idle()
   const step = (chunk: Uint8Array, isEnd: boolean): Uint8Array => {
     if (search === undefined) return chunk;
     const text = held.length === 0 ? chunk : concat([held, chunk]);
     const { found, holdFrom } = search.find(text, isEnd);
     const out: Uint8Array[] = [];
-    let masked = covered; // end of the occurrence written last, and of what is written
     for (const { start, end } of found.sort((a, b) => a.start - b.start || b.end - a.end)) {
       if (start >= holdFrom) break; // comes again with the held bytes
-      if (start >= masked) out.push(text.subarray(masked, start), replacement);
-      masked = Math.max(masked, end);
+      if (start >= covered) out.push(text.subarray(Math.min(written, start), start), replacement);
+      covered = Math.max(covered, end);
+      written = Math.max(written, end);
     }
-    if (masked < holdFrom) out.push(text.subarray(masked, holdFrom));
-    covered = Math.max(0, masked - holdFrom);
+    if (written < holdFrom) out.push(text.subarray(written, holdFrom));
+    covered = Math.max(0, covered - holdFrom);
+    written = Math.max(0, written - holdFrom);
     held = text.slice(holdFrom);
     return out.length === 1 && out[0] !== undefined ? out[0] : concat(out);
   };
-  return { push: (chunk) => step(chunk, false), end: () => step(new Uint8Array(0), true) };
+  const idle = (): Uint8Array => {
+    if (search === undefined || held.length > search.idleBytes) return nothing;
+    const shown = held.subarray(written);
+    written = Math.max(written, held.length);
+    return shown;
+  };
+  return {
+    push: (chunk) => step(chunk, false),
+    get isHolding() {
+      return held.length > written;
+    },
+    idle,
+    end: () => step(nothing, true),
+  };
 }
 
 /** A piece of a form that stands in the text without a line break. */
@@ -95,6 +120,7 @@ function createSearch(forms: readonly Form[]): Search | undefined {
   const edge = 2 * length + 4;
 
   return {
+    idleBytes: Math.min(maxIdleBytes, ...forms.map(({ bytes }) => bytes.length >> 2)),
     find(text, isEnd) {
       const found: Span[] = [];
       let holdFrom = text.length;

@@ -13,6 +13,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   get: { group: 'use', about: 'read one secret, after a person approved', load: () => import('./get.ts') },
   run: { group: 'use', about: 'run a program with secrets in its environment', load: () => import('./run.ts') },
   proxy: { group: 'use', about: 'an HTTP proxy that puts values in on their way out', load: () => import('./proxy.ts') },
+  inject: { group: 'use', about: 'fill a template with secrets', load: () => import('./inject.ts') },
   helper: { group: 'use', about: 'git, docker, ssh and others: the doors they know', load: () => import('./helper.ts') },
   mcp: { group: 'use', about: 'the tools of an AI agent: an MCP server on stdio', load: () => import('./mcp.ts') },
   need: { group: 'use', about: 'ask a person for a secret that does not exist yet', verbs: ['ls', 'withdraw'], load: () => import('./need.ts') },

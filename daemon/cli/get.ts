@@ -17,6 +17,7 @@ export const askOptions: Options = {
   scope: { about: 'who may use the lease: process (default), exe or machine', takes: 'SCOPE' },
   wait: { about: 'how long to wait for people: 3m by default, at most 15m', takes: 'TIME' },
   'lease-only': { about: 'only from a live lease; ask nobody' },
+  'no-wait': { about: 'the same as --lease-only' },
 };
 
 export const command: Command = {
@@ -64,7 +65,8 @@ export function askFrom(args: Arguments): Omit<ReleaseAsk, 'items'> {
   const [reason, agent, ttl, uses, scope, wait] = ['reason', 'agent', 'ttl', 'uses', 'scope', 'wait'].map((name) => args.text(name));
   if (ttl === undefined && (uses !== undefined || scope !== undefined)) throw usage('--uses and --scope belong to a lease: add --ttl, such as --ttl 15m');
   if (scope !== undefined && scope !== 'process' && scope !== 'exe' && scope !== 'machine') throw usage('--scope is process, exe or machine');
-  if (args.has('lease-only') && (ttl !== undefined || wait !== undefined)) throw usage('--lease-only asks nobody: without --ttl and --wait');
+  const leaseOnly = args.has('lease-only') || args.has('no-wait');
+  if (leaseOnly && (ttl !== undefined || wait !== undefined)) throw usage('--lease-only asks nobody: without --ttl and --wait');
   return {
     ...(reason === undefined ? {} : { reason }),
     ...(agent === undefined ? {} : { agent }),
@@ -78,7 +80,7 @@ export function askFrom(args: Arguments): Omit<ReleaseAsk, 'items'> {
           },
         }),
     ...(wait === undefined ? {} : { timeoutS: parseDuration(wait, 'wait', 900) }),
-    ...(args.has('lease-only') ? { leaseOnly: true } : {}),
+    ...(leaseOnly ? { leaseOnly: true } : {}),
   };
 }
 

@@ -4,7 +4,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type FileChange, diffLines, memoryFile, planChanges, planUndo, readMemory, removeFolders, writeChanges, writeMemory } from './init/files.ts';
 import { type HostName, type Setting, claudePlugin, hostNames, planFor } from './init/hosts.ts';
-import { type Found, findProgram } from './run/program.ts';
+import { type Found, findProgram } from './run/find-program.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Call, Command } from './terminal/command.ts';
 import { dataFolder } from './terminal/places.ts';

@@ -7,7 +7,8 @@ import { bodyEncoding, hostsInWords, isLoopback, namesHost } from '../../sdk/sen
 import { bounds } from '../bounds.ts';
 import { sendHttp } from '../http-call.ts';
 import { infoOf, valuesFor, withProgress } from '../session.ts';
-import { type Template, fill, parseTemplate } from '../template.ts';
+import type { Template } from '../../sdk/template.ts';
+import { fill, parseTemplate } from '../template.ts';
 import { type Registrar, defineTool, reason, requestId, waitS } from '../tool.ts';
 
 /** What the transport says itself; a client that says it too could make another message of it. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { parseReference } from '../../sdk/client.ts';
 import { StillvaultError } from '../../sdk/errors.ts';
 import { infoOf, valuesFor } from '../session.ts';
-import { textOf, valueOf } from '../template.ts';
+import { textOf, valueOf } from '../../sdk/template.ts';
 import { type Registrar, defineTool, reason, reference, waitS } from '../tool.ts';
 
 export const revealTool: Registrar = defineTool({

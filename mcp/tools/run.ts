@@ -6,7 +6,8 @@ import type { Answer } from '../answer.ts';
 import { bounds } from '../bounds.ts';
 import { type Ended, findProgram, runProgram } from '../program.ts';
 import { valuesFor, withProgress } from '../session.ts';
-import { fill, parseTemplate, textOf, valueOf } from '../template.ts';
+import { textOf, valueOf } from '../../sdk/template.ts';
+import { fill, parseTemplate } from '../template.ts';
 import { type Registrar, defineTool, reason, reference, requestId, waitS } from '../tool.ts';
 
 const output = z.object({ text: z.string(), cut_bytes: z.int().describe('so many bytes before it are not shown') });

@@ -1,60 +1,111 @@
-// Starts a program exactly as written and stays out of its way: its streams, its signals, its exit code (spec/10-local-api.md §run).
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+// Starts a program exactly as written and stays out of its way: its streams, its signals, its exit code (spec/17-run.md §program).
+import { closeSync, readFileSync } from 'node:fs';
 import { constants as osConstants } from 'node:os';
 import { StillvaultError } from '../../../sdk/errors.ts';
-import type { Output } from '../terminal/output.ts';
+import type { Mask } from '../../../sdk/mask.ts';
+import type { Call } from '../terminal/command.ts';
 import { printable } from '../terminal/text.ts';
 import type { Signal, World } from '../terminal/world.ts';
+import { type Guard, startGuard } from './guard.ts';
+import { runLibc } from './libc.ts';
+import { pumpMasked } from './masking.ts';
+import { startOnTerminal } from './pass-through.ts';
 import type { ProgramEnvironment } from './variables.ts';
 
-export type Found = { readonly kind: 'found'; readonly path: string } | { readonly kind: 'not executable' | 'missing' };
-
-/** As a shell looks for it: a name with a slash is a path, any other is searched for in PATH. */
-export function findProgram(name: string, path = '/usr/local/bin:/usr/bin:/bin'): Found {
-  const candidates = name.includes('/') ? [name] : name === '' ? [] : path.split(':').map((folder) => `${folder === '' ? '.' : folder}/${name}`);
-  let kind: 'missing' | 'not executable' = 'missing';
-  for (const candidate of candidates) {
-    const found = look(candidate);
-    if (found === 'executable') return { kind: 'found', path: candidate };
-    if (found === 'not executable') kind = found;
-  }
-  return { kind };
+export interface Start {
+  readonly path: string;
+  readonly argv: readonly string[];
+  readonly env: ProgramEnvironment;
+  /** Its 3 and up. */
+  readonly descriptors: readonly number[];
+  readonly stdin: number | undefined;
+  /** Undefined: its output is not looked at. */
+  readonly mask: Mask | undefined;
+  readonly terminal: boolean;
+  /** Of files, where there are some. */
+  readonly guard: Guard | undefined;
 }
-
-function look(path: string): 'executable' | 'not executable' | undefined {
-  try {
-    if (!statSync(path).isFile()) return 'not executable';
-    accessSync(path, constants.X_OK);
-    return 'executable';
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : 'not executable';
-  }
-}
-
-const forwarded: readonly Signal[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'];
 
 /** Resolves to the program's exit code, or 128+n. */
-export async function runProgram(world: World, output: Output, path: string, argv: readonly string[], env: ProgramEnvironment): Promise<number> {
-  let child: ReturnType<typeof Bun.spawn>;
+export async function runProgram({ world, output }: Pick<Call, 'world' | 'output'>, start: Start): Promise<number> {
   // A signal between the start and our knowing the child's id would be lost: those wait here.
   const early: Signal[] = [];
   let forward = (signal: Signal): void => void early.push(signal);
   using _signals = world.onSignals(forwarded, (signal) => forward(signal));
+  // A program that no terminal ends with us is ended by the guard.
+  const isEndedByTerminal = start.terminal || hasTerminal();
+  await using own = isEndedByTerminal || start.guard !== undefined ? undefined : startGuard();
+  let running: Running;
   try {
-    child = Bun.spawn([path, ...argv.slice(1)], { argv0: argv[0] ?? path, env: { ...env }, stdio: ['inherit', 'inherit', 'inherit'] });
+    running = start.terminal ? startOnTerminal(world, start) : startOnPipes(world, start);
   } catch (error) {
+    if (error instanceof StillvaultError) throw error;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     // A script whose interpreter is missing is there and yet not found: shells say 127 for it too.
-    output.failure(new StillvaultError(code === 'ENOENT' ? 'not_found' : 'error', `${printable(argv[0] ?? path)} cannot be started: ${startFailure(code)}`));
+    const name = printable(start.argv[0] ?? start.path);
+    output.failure(new StillvaultError(code === 'ENOENT' ? 'not_found' : 'error', `${name} cannot be started: ${startFailure(code)}`));
     return code === 'ENOENT' ? 127 : 126;
   }
+  const { child } = running;
   forward = (signal) => {
-    if (!((signal === 'SIGINT' || signal === 'SIGQUIT') && terminalSendsToGroup())) child.kill(signal);
+    if (running.hasGroup) signalGroup(child.pid, signal);
+    else if (!((signal === 'SIGINT' || signal === 'SIGQUIT') && isInForeground())) child.kill(signal);
+    running.onSignal?.(signal);
   };
+  if (!isEndedByTerminal) (start.guard ?? own)?.watch(child.pid);
   early.forEach(forward);
   await child.exited;
+  await running.drained;
   return child.signalCode === null ? (child.exitCode ?? 125) : 128 + signalNumber(child.signalCode);
+}
+
+const forwarded: readonly Signal[] = ['SIGINT', 'SIGQUIT', 'SIGTERM', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCONT', 'SIGWINCH'];
+
+export interface Running {
+  readonly child: Bun.Subprocess;
+  /** Its process group is its own, and not that of a terminal's foreground which gets keys as signals. */
+  readonly hasGroup: boolean;
+  /** All that it wrote has gone on. */
+  readonly drained: Promise<unknown>;
+  readonly onSignal?: (signal: Signal) => void;
+}
+
+/** A group of its own, except at a terminal: only its foreground group may read there, and gets Ctrl-C and Ctrl-Z. */
+function startOnPipes(world: World, { path, argv, env, descriptors, stdin, mask }: Start): Running {
+  const hasGroup = !hasTerminal();
+  const [stdout, stderr] = mask === undefined ? [] : [openOutput(), openOutput()];
+  let child: Bun.Subprocess;
+  try {
+    child = Bun.spawn([path, ...argv.slice(1)], {
+      argv0: argv[0] ?? path,
+      env: { ...env },
+      detached: hasGroup,
+      stdio: [stdin ?? 'inherit', stdout?.write ?? 'inherit', stderr?.write ?? 'inherit', ...descriptors],
+    });
+  } finally {
+    for (const pipe of [stdout, stderr]) if (pipe !== undefined) closeSync(pipe.write);
+  }
+  const pump = async (pipe: ReturnType<typeof openOutput> | undefined, fd: 1 | 2): Promise<void> => {
+    if (pipe === undefined || mask === undefined) return;
+    await pumpMasked(Bun.file(pipe.read).stream(), mask.stream(), (bytes) => world.writeSoon(fd, bytes), child.exited);
+    closeSync(pipe.read); // where nobody reads any more, the program is told by it
+  };
+  return { child, hasGroup, drained: Promise.all([pump(stdout, 1), pump(stderr, 2)]) };
+}
+
+/** Not the runtime's own, which are sockets: a program could not open its /dev/stdout. */
+function openOutput(): { readonly read: number; readonly write: number } {
+  const pipe = runLibc()?.openPipe();
+  if (pipe === undefined) throw new StillvaultError('error', 'this system gives no pipe to mask through', { next: 'add --no-mask' });
+  return pipe;
+}
+
+function signalGroup(group: number, signal: Signal): void {
+  try {
+    process.kill(-group, signal);
+  } catch {
+    // Nobody is left in it.
+  }
 }
 
 function startFailure(code: unknown): string {
@@ -65,15 +116,25 @@ function startFailure(code: unknown): string {
   return typeof code === 'string' ? code : 'the system refused';
 }
 
-/** In the foreground of a terminal, Ctrl-C reaches the child from the terminal already: twice would mean "at once" to many programs. */
-function terminalSendsToGroup(): boolean {
+/** Of a terminal, which sends Ctrl-C to the child already: twice would mean "at once" to many programs. */
+export function isInForeground(): boolean {
+  const { group, foreground } = ownGroup();
+  return group !== undefined && group === foreground;
+}
+
+function hasTerminal(): boolean {
+  const { terminal } = ownGroup();
+  return terminal !== undefined && terminal !== '0';
+}
+
+function ownGroup(): { readonly group?: string | undefined; readonly terminal?: string | undefined; readonly foreground?: string | undefined } {
   try {
     // pid (comm) state ppid pgrp session tty_nr tpgid; comm may hold anything, so from its last parenthesis.
     const stat = readFileSync('/proc/self/stat', 'latin1');
-    const [, , group, , , foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return group !== undefined && group === foreground;
+    const [, , group, , terminal, foreground] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return { group, terminal, foreground };
   } catch {
-    return process.stdin.isTTY === true;
+    return process.stdin.isTTY === true ? { group: '1', terminal: '1', foreground: '1' } : {}; // another system than Linux
   }
 }
 

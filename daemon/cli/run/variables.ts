@@ -1,11 +1,11 @@
-// Which variables of a program hold secrets, and its environment once they are released (spec/10-local-api.md §run).
+// Which variables of a program hold secrets, and its environment once they are released (spec/17-run.md §places).
 import { readFileSync } from 'node:fs';
 import { type Value, parseReference } from '../../../sdk/client.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
+import { type Item, nameOf, valueOf } from '../../../sdk/template.ts';
 import { usage } from '../terminal/arguments.ts';
 import { printable } from '../terminal/text.ts';
 
-type Item = ReturnType<typeof parseReference>;
 export type ProgramEnvironment = Readonly<Record<string, string>>;
 
 export interface Variables {
@@ -13,12 +13,7 @@ export interface Variables {
   readonly plain: ProgramEnvironment;
   /** Variable to the secret it shall hold. */
   readonly secret: ReadonlyMap<string, Item>;
-  /** Each secret once. */
-  readonly items: readonly Item[];
 }
-
-/** As in protocol/limits.ts: one request, one card. */
-const maxItems = 16;
 
 /** What -e says wins over files, files over the environment. Throws usage. */
 export function collectVariables(env: Readonly<Record<string, string | undefined>>, given: readonly string[], files: readonly string[]): Variables {
@@ -38,23 +33,12 @@ export function collectVariables(env: Readonly<Record<string, string | undefined
     secret.set(name, named(name, reference));
     plain.delete(name);
   }
-  const items = [...new Map([...secret.values()].map((item) => [keyOf(item), item])).values()];
-  if (items.length > maxItems) throw usage(`${items.length} secrets: one request holds at most ${maxItems}`);
-  return { plain: Object.fromEntries(plain), secret, items };
+  return { plain: Object.fromEntries(plain), secret };
 }
 
 /** Throws where a value cannot be in an environment at all: rather than a changed one, none. */
 export function environmentOf({ plain, secret }: Variables, values: readonly Value[]): ProgramEnvironment {
-  const texts = new Map(values.map((value) => [keyOf(value), textOf(value)]));
-  const resolved = [...secret].map(([name, item]) => {
-    const text = texts.get(keyOf(item));
-    if (text === undefined)
-      throw new StillvaultError('error', `the daemon released no value for ${printable(item.path)}: the program was not started`, {
-        next: 'stillvault doctor',
-      });
-    return [name, text] as const;
-  });
-  return { ...plain, ...Object.fromEntries(resolved) };
+  return { ...plain, ...Object.fromEntries([...secret].map(([name, item]) => [name, wordOf(valueOf(values, item))])) };
 }
 
 /** The runtime decodes arguments as UTF-8 and puts U+FFFD for what is not: such a program would get other arguments than written. Throws usage. */
@@ -65,11 +49,8 @@ export function verifyArguments(argv: readonly string[]): void {
   throw usage('an argument of the program is not UTF-8 text and would be changed: pass it in a file');
 }
 
-function keyOf({ path, field }: Item): string {
-  return `${path}#${field ?? ''}`;
-}
-
-function named(name: string, reference: string): Item {
+/** Throws usage. */
+export function named(name: string, reference: string): Item {
   try {
     return parseReference(reference);
   } catch {
@@ -77,13 +58,14 @@ function named(name: string, reference: string): Item {
   }
 }
 
-function textOf({ path, bytes }: Value): string {
+/** Of a variable or an argument. Throws where the value cannot be one. */
+export function wordOf(value: Value): string {
   try {
-    if (bytes.includes(0)) throw new TypeError('NUL');
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    if (value.bytes.includes(0)) throw new TypeError('NUL');
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(value.bytes);
   } catch {
-    throw new StillvaultError('error', `${printable(path)} holds bytes that no environment can carry: the program was not started`, {
-      next: `stillvault get ${printable(path)} | program`,
+    throw new StillvaultError('error', `${printable(nameOf(value))} holds bytes that no variable or argument can carry: the program was not started`, {
+      next: 'pass it with --file or --fd',
     });
   }
 }

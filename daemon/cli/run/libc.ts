@@ -1,0 +1,63 @@
+// What no runtime offers and a run needs: pipes that are pipes, memory without a name, the terminal's mode (spec/17-run.md §program, §terminal).
+import { dlopen } from 'bun:ffi';
+
+export interface RunLibc {
+  /** Both ends closed in children unless passed on. */
+  openPipe(): { readonly read: number; readonly write: number } | undefined;
+  openMemory(): number | undefined;
+  terminalMode(fd: number): Uint8Array | undefined;
+  rawModeOf(mode: Uint8Array): Uint8Array;
+  setTerminalMode(fd: number, mode: Uint8Array): void;
+}
+
+const closeOnExec = 0o2000000;
+const memoryCloseOnExec = 1;
+/** More than any libc's struct termios. */
+const termiosBytes = 256;
+const now = 0; // TCSANOW
+
+/** Undefined elsewhere than on Linux. */
+export function runLibc(): RunLibc | undefined {
+  const c = open();
+  if (c === undefined) return undefined;
+  return {
+    openPipe() {
+      const ends = new Int32Array(2);
+      const [read = -1, write = -1] = c.pipe2(ends, closeOnExec) === 0 ? ends : [];
+      return read < 0 ? undefined : { read, write };
+    },
+    openMemory() {
+      const fd = c.memfd_create(new TextEncoder().encode('stillvault\0'), memoryCloseOnExec);
+      return fd < 0 ? undefined : fd;
+    },
+    terminalMode(fd) {
+      const mode = new Uint8Array(termiosBytes);
+      return c.tcgetattr(fd, mode) === 0 ? mode : undefined;
+    },
+    rawModeOf(mode) {
+      const raw = mode.slice();
+      c.cfmakeraw(raw);
+      return raw;
+    },
+    setTerminalMode: (fd, mode) => void c.tcsetattr(fd, now, mode),
+  };
+}
+
+const symbols = {
+  pipe2: { args: ['ptr', 'i32'], returns: 'i32' },
+  memfd_create: { args: ['ptr', 'u32'], returns: 'i32' },
+  tcgetattr: { args: ['i32', 'ptr'], returns: 'i32' },
+  tcsetattr: { args: ['i32', 'i32', 'ptr'], returns: 'i32' },
+  cfmakeraw: { args: ['ptr'], returns: 'void' },
+} as const;
+
+function open(): ReturnType<typeof dlopen<typeof symbols>>['symbols'] | undefined {
+  for (const library of process.platform === 'linux' ? ['libc.so.6', `libc.musl-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so.1`] : []) {
+    try {
+      return dlopen(library, symbols).symbols;
+    } catch {
+      // the other C library
+    }
+  }
+  return undefined;
+}
