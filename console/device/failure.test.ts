@@ -35,6 +35,7 @@ const general = new Set([
     'E_BIND',
     'E_EXPIRED',
     'E_NO_APPROVAL',
+    'E_NO_RECEIPT',
     'E_SOD',
     'E_QUORUM_DUP',
     'E_LEASE_SCOPE',

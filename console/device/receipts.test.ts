@@ -85,7 +85,8 @@ test('a release that no approval proves is shown as one without proof', async ()
   const asked = await laptop.ask(['prod/db']);
   await laptop.receipt(asked, 'released');
   const row = await until(ada.app, () => ada.app.org()?.history.find(({ kind }) => kind === 'release'), 'the row');
-  expect(row).toMatchObject({ proof: 'missing', who: [] });
+  expect(row).toMatchObject({ proof: 'missing', codes: ['E_NO_APPROVAL'], who: [] });
+  expect(await alertOf(ada)).toContain('E_NO_APPROVAL: receipt 0');
 });
 
 test('a program that was released before is no longer new; another binary at its path is', async () => {

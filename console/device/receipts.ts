@@ -138,6 +138,7 @@ export async function openReceipts(deps: {
       else leases.delete(lease.id);
     }
     await memory.update(receipt.requestId, { settled: true }, records);
+    if (proof.codes.length > 0) await alert(`${proof.codes.join(' ')}: receipt ${receipt.n} is not proved by what it carries`, receipt.machine);
     const outcome = outcomeOf(receipt, proof.members.includes(session.me.member), proof.names);
     if (outcome) inbox.settle(receipt.requestId, outcome);
   }
