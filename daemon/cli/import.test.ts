@@ -167,11 +167,31 @@ describe('a dotenv file', () => {
       Bun.spawnSync(['git', ...words], { cwd: folder.path });
     const { err } = await importing(folder, daemon, '.env', '--yes');
     expect(err).toContain('line 9 of the file itself still holds the value of shop/DB_PASSWORD');
-    expect(err).toContain('tracked by git, 1 commit;');
+    expect(err).toContain('git: tracked by git, 1 commit:');
     expect(err).toContain('.env.bak');
     expect(err).toContain('.env~');
     expect(err).not.toContain('.env.local');
   });
+});
+
+test('a folder: each file under its own names, none twice', async () => {
+  using folder = makeFolder();
+  await using daemon = await startStoring();
+  folder.write('.env', 'A_PASSWORD=Zeppelin-1\n');
+  folder.write('.env.production', 'A_PASSWORD=Zeppelin-2\n');
+  folder.write('api/.env', 'A_PASSWORD=Zeppelin-3\n');
+  folder.write('.npmrc', '//r.x/:_authToken=Zeppelin-4\n');
+  folder.write('node_modules/x/.env', 'A_PASSWORD=Zeppelin-5\n');
+  folder.write('clean.env', 'PORT=1\n');
+  expect((await importing(folder, daemon, '.', '--yes')).code).toBe(0);
+  expect(Object.fromEntries([...daemon.secrets].map(([path, { value }]) => [path, value]))).toEqual({
+    'shop/A_PASSWORD': 'Zeppelin-1',
+    'shop/production/A_PASSWORD': 'Zeppelin-2',
+    'shop/api/A_PASSWORD': 'Zeppelin-3',
+    'npm/r.x': 'Zeppelin-4',
+  });
+  expect(folder.read('api/.env')).toBe('A_PASSWORD=stillvault://shop/api/A_PASSWORD\n');
+  expect(folder.read('clean.env')).toBe('PORT=1\n');
 });
 
 describe('refused before anything is sent', () => {

@@ -1,22 +1,24 @@
 // `stillvault import`: stores the values of a file, then leaves references in their place (spec/19-import.md §import).
 import { randomBytes } from 'node:crypto';
-import { basename, dirname, resolve } from 'node:path';
+import { lstatSync } from 'node:fs';
+import { basename, dirname, relative, resolve } from 'node:path';
 import { leftovers } from './import/left.ts';
 import { type Put, isPath, nameOf, putsOf, segmentOf, targetsOf } from './import/names.ts';
 import { type Format, type Opened, formats, openSource, realPath, verifyPlace } from './import/open.ts';
-import { type ImportRecord, type Records, createRecords, tagOf } from './import/record.ts';
+import { type ImportRecord, type Records, createRecords } from './import/record.ts';
 import { applyEdits, digestOf, replaceFile, verifyBlind } from './import/rewrite.ts';
+import { confirmed, fatesOf, nearest, preview } from './import/preview.ts';
 import { type Candidate, type Target, malformed } from './import/source.ts';
 import { storeAll, verifyStored } from './import/store.ts';
-import { plainReference } from './import/text-files.ts';
+import { quotedIfNeeded } from './import/text-files.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Arguments } from './terminal/arguments.ts';
 import type { Call, Command } from './terminal/command.ts';
 import { dataFolder } from './terminal/places.ts';
-import { counted, parseDuration, printable, table } from './terminal/text.ts';
+import { counted, parseDuration, printable } from './terminal/text.ts';
 
 export const command: Command = {
-  usage: ['import <file|pass store> [--to prefix] [options]', 'import --undo|--confirm [file]'],
+  usage: ['import <file|folder|pass store> [--to prefix] [options]', 'import --undo|--confirm [file]'],
   examples: [
     ['stillvault import .env --dry-run', 'what would be taken, and under which names'],
     ['stillvault import .env --to prod/shop', 'store them, leave stillvault://prod/shop/NAME'],
@@ -57,11 +59,32 @@ export const command: Command = {
       return args.has('undo') ? undoImport(call, records, path) : confirmImport(call, records, path);
     }
     if (path === undefined) throw usage('import which file?', 'stillvault scan shows what there is');
-    return importFile(call, records, path);
+    return isFolder(path) ? importFolder(call, records, path) : importFile(call, records, path);
   },
 };
 
-async function importFile(call: Call, records: Records, path: string): Promise<number> {
+/** One file after the other, each with its own list and yes. */
+async function importFolder(call: Call, records: Records, root: string): Promise<number> {
+  const { isPassStore } = await import('./import/pass.ts');
+  if (isPassStore(root)) return importFile(call, records, root);
+  const { importable } = await import('./import/folder.ts');
+  const files = importable(root);
+  if (files.length === 0)
+    throw malformed(
+      'E_IMPORT_FORMAT',
+      `${printable(root)} is no pass store and holds no file that could be rewritten`,
+      undefined,
+      'stillvault scan shows what else there is',
+    );
+  let worst = 0;
+  for (const file of files) {
+    call.output.note(call.output.style.bold(nearest(file)));
+    worst = Math.max(worst, await importFile(call, records, file, root));
+  }
+  return worst;
+}
+
+async function importFile(call: Call, records: Records, path: string, root?: string): Promise<number> {
   const { args, world, output } = call;
   const before = records.of(path);
   if (before?.undo !== undefined && before.key === undefined)
@@ -74,7 +97,11 @@ async function importFile(call: Call, records: Records, path: string): Promise<n
   const opened = await openSource(path, formatOf(args), world);
   const { source } = opened;
   if (before?.undo !== undefined && opened.bytes !== undefined && digestOf(opened.bytes) === before.undo.after) return finishLate(call, records, before);
-  const chosen = targetsOf(chooseFrom(source.candidates, args), { prefix: prefixOf(args, opened), asFields: args.has('as-fields'), maps: args.all('map') });
+  const chosen = targetsOf(chooseFrom(source.candidates, args), {
+    prefix: prefixOf(args, opened, root),
+    asFields: args.has('as-fields'),
+    maps: args.all('map'),
+  });
   const puts = putsOf(chosen);
   if (source.rewrite !== undefined && puts.length > 0) verifyPlace(path, world.uid);
   const record: ImportRecord = before ?? {
@@ -110,7 +137,6 @@ async function importFile(call: Call, records: Records, path: string): Promise<n
     return 1;
   }
   const wait = args.text('wait');
-  records.write(record);
   const stored = await storeAll(
     { call, daemon, records, description: '', timeoutS: wait === undefined ? undefined : parseDuration(wait, 'wait', 900) },
     puts,
@@ -158,16 +184,15 @@ function finishLate({ output }: Call, records: Records, record: ImportRecord): n
 function finish(call: Call, { path, source, format }: Opened, chosen: ReadonlyMap<Candidate, Target>, puts: readonly Put[], textNow: string | undefined): void {
   const { output, world } = call;
   const left = leftovers(path, textNow, puts, world.env);
-  const next = source.next(chosen).map((line) => line.replaceAll('FILE', printable(path)));
+  const next = source.next(chosen).map((line) => line.replaceAll('FILE', quotedIfNeeded(nearest(path))));
   if (output.json) return output.jsonLine({ event: 'imported', file: path, format, rewritten: textNow !== undefined, left, next });
-  output.note(
-    textNow === undefined ? `stored ${counted(puts.length, 'secret')}; ${printable(path)} was not changed` : `${printable(path)} holds references now`,
-  );
+  output.note(textNow === undefined ? `stored ${counted(puts.length, 'secret')}; ${nearest(path)} was not changed` : `${nearest(path)} holds references now`);
   output.note('plaintext still lies, or may lie, in:');
-  for (const line of left) output.note(`  ${line}`);
+  for (const line of left) output.note(`  ${printable(line)}`);
   output.note('next:');
-  for (const line of next) output.note(`  ${line}`);
-  if (textNow !== undefined) output.note(`  stillvault import --confirm ${printable(path)}   (or --undo: asks for the values and puts them back)`);
+  for (const line of next) output.note(`  ${printable(line)}`);
+  if (textNow !== undefined)
+    output.note(`  stillvault import --confirm ${quotedIfNeeded(nearest(path))}   (or --undo: asks for the values and puts them back)`);
 }
 
 function formatOf(args: Arguments): Format | undefined {
@@ -177,15 +202,24 @@ function formatOf(args: Arguments): Format | undefined {
   return format;
 }
 
-function prefixOf(args: Arguments, { path, format }: Opened): string {
+function prefixOf(args: Arguments, { path, format }: Opened, root: string | undefined): string {
   const given = args
     .text('to')
     ?.replace(/^stillvault:\/\//, '')
     .replace(/\/+$/, '');
   if (given !== undefined && !isPath(given)) throw usage('--to is the beginning of a path, such as prod/shop');
+  if (given !== undefined && root === undefined) return given;
   // Files of a home folder name themselves (aws/default); a project's are called as its folder.
   const isOwn = format === 'aws' || format === 'npm' || format === 'git' || format === 'docker';
-  return given ?? (isOwn ? '' : (segmentOf(basename(format === 'pass' ? path : dirname(path))) ?? 'imported'));
+  const base = given ?? (isOwn ? undefined : (segmentOf(basename(format === 'pass' ? path : (root ?? dirname(path)))) ?? 'imported'));
+  const below = root === undefined ? [] : relative(root, dirname(path)).split('/');
+  // .env.production is not .env
+  const variant = format === 'dotenv' ? (/^\.env\.(.+)$/.exec(basename(path))?.[1] ?? '') : '';
+  return [base, ...[...below, variant].map(segmentOf)].filter((part) => part !== undefined).join('/');
+}
+
+function isFolder(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }
 
 function chooseFrom(candidates: readonly Candidate[], args: Arguments): readonly Candidate[] {
@@ -196,69 +230,4 @@ function chooseFrom(candidates: readonly Candidate[], args: Arguments): readonly
   return candidates.filter(
     (candidate) => (only.length > 0 ? only.includes(nameOf(candidate)) : candidate.isTaken || args.has('all')) && !except.includes(nameOf(candidate)),
   );
-}
-
-type Fate = { readonly kind: 'new' | 'stored already' } | { readonly kind: 'new version'; readonly version: number };
-
-function fatesOf(puts: readonly Put[], there: ReadonlyMap<string, number>, record: ImportRecord): ReadonlyMap<string, Fate> {
-  return new Map(
-    puts.map((put): [string, Fate] => {
-      const [version, done] = [there.get(put.path), record.stored.find(({ path }) => path === put.path)];
-      if (done?.tag !== undefined && done.tag === tagOf(record.key ?? '', put)) return [put.path, { kind: 'stored already' }];
-      return [put.path, version === undefined ? { kind: 'new' } : { kind: 'new version', version: version + 1 }];
-    }),
-  );
-}
-
-function preview({ args, output }: Call, { source, format, path }: Opened, chosen: ReadonlyMap<Candidate, Target>, fates: ReadonlyMap<string, Fate>): void {
-  const fateText = (target: Target): string => {
-    const fate = fates.get(target.path);
-    return fate?.kind === 'new version' ? `would be version ${fate.version}` : (fate?.kind ?? '');
-  };
-  const staying = source.candidates.filter((candidate) => !chosen.has(candidate));
-  if (output.json)
-    return output.jsonLine({
-      event: 'plan',
-      file: path,
-      format,
-      take: [...chosen].map(([candidate, target]) => ({
-        name: nameOf(candidate),
-        line: candidate.line,
-        why: candidate.why,
-        to: plainReference(target),
-        is: fateText(target),
-      })),
-      stay: staying.map((candidate) => ({ name: nameOf(candidate), line: candidate.line, why: candidate.why })),
-      notes: source.notes ?? [],
-    });
-  const rows = [...chosen].map(([candidate, target]) => [
-    `${candidate.line ?? '-'}`,
-    printable(nameOf(candidate)),
-    printable(candidate.why),
-    '→',
-    printable(plainReference(target)),
-    fateText(target),
-  ]);
-  const write = (text: string): void => (args.has('dry-run') ? output.data(text) : output.note(text.trimEnd()));
-  if (rows.length > 0) write(table([['line', 'name', 'what', '', 'becomes', ''], ...rows]));
-  if (staying.length > 0)
-    output.note(
-      `stays: ${staying
-        .slice(0, 20)
-        .map((candidate) => `${printable(nameOf(candidate))} (${candidate.why})`)
-        .join(', ')}${staying.length > 20 ? ', …' : ''}`,
-    );
-  for (const line of source.notes ?? []) output.note(line);
-}
-
-async function confirmed({ world, output, args }: Call, { path, source }: Opened, count: number): Promise<boolean> {
-  if (output.noInput || !world.isTerminal(0) || !world.isTerminal(2))
-    throw usage('nothing was stored: there is nobody to ask', 'look at the list above, then add --yes');
-  if (count > 3 && !args.has('as-fields')) output.note(`${count} approvals, one after the other; --as-fields needs one`);
-  world.write(2, `store ${counted(count, 'secret')}${source.rewrite === undefined ? '' : ` and put references into ${printable(path)}`}? [y/N] `);
-  const { promise, resolve: answer } = Promise.withResolvers<string>();
-  using _keys = world.onKeys((keys) => answer(keys));
-  const key = await promise;
-  world.write(2, '\n');
-  return /^[yY]/.test(key);
 }

@@ -3,7 +3,6 @@ import { readdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { gitText, inGit } from '../plaintext/git.ts';
 import { lineAt } from '../plaintext/spots.ts';
-import { printable } from '../terminal/text.ts';
 import type { Put } from './names.ts';
 
 /** Too short to say that it is the same one. */
@@ -19,11 +18,9 @@ export function leftovers(
   const copies = copiesOf(path);
   return [
     ...(textNow === undefined ? [] : stillIn(textNow, puts)),
-    ...(git === undefined
-      ? []
-      : [`git: ${printable(path)} is ${git}; the values stay in the history of every clone: change them at their source, then git filter-repo if you must`]),
-    ...(copies.length === 0 ? [] : [`copies of editors and others: ${copies.map(printable).join(', ')}: delete them`]),
-    'backups, snapshots and free blocks of the disk: values that matter should be changed at their source (rotated) now that they are managed',
+    ...(git === undefined ? [] : [`git: ${git}: the values stay in the history of every clone; change them at their source`]),
+    ...(copies.length === 0 ? [] : [`copies of editors and others: ${copies.join(', ')}: delete them`]),
+    'backups, snapshots and free blocks of the disk: change (rotate) the values that matter at their source',
   ];
 }
 
@@ -32,7 +29,7 @@ function stillIn(text: string, puts: readonly Put[]): readonly string[] {
   return puts.flatMap(({ path, value, fields }) =>
     [value ?? '', ...Object.entries(fields ?? {}).flatMap(([name, field]) => (name === 'username' ? [] : [field]))].flatMap((secret) => {
       const at = secret.length < minLength ? -1 : text.indexOf(secret);
-      return at < 0 ? [] : [`line ${lineAt(text, at)} of the file itself still holds the value of ${printable(path)}, e.g. in a comment: edit it`];
+      return at < 0 ? [] : [`line ${lineAt(text, at)} of the file itself still holds the value of ${path}, e.g. in a comment: edit it`];
     }),
   );
 }

@@ -26,9 +26,7 @@ const maxBytes = 1_048_576;
 
 export async function openSource(path: string, asked: Format | undefined, world: World): Promise<Opened> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    const { isPassStore, passSource } = await import('./pass.ts');
-    if (!isPassStore(path))
-      throw malformed('E_IMPORT_FORMAT', `${printable(path)} is a folder and no pass store`, undefined, 'stillvault scan shows the files to import');
+    const { passSource } = await import('./pass.ts');
     return { path, format: 'pass', source: passSource(path, world.env) };
   }
   const large = asked === '1pux' || asked === 'csv' || asked === 'bitwarden' || /\.(?:1pux|csv|json)$/i.test(path);

@@ -57,7 +57,13 @@ async function putOne(
       try {
         return await awaitPeople(call, (waiting) => daemon.put(path, { ...content, ...terms }, waiting));
       } catch (error) {
-        if (!(error instanceof StillvaultError && error.detail === 'E_RATE_LOCAL') || waits >= maxRateWaits) throw error;
+        if (!(error instanceof StillvaultError)) throw error;
+        if (error.detail === 'E_POLICY')
+          throw new StillvaultError(error.code, `no policy covers ${printable(path)}: nobody could approve its use`, {
+            detail: error.detail,
+            next: 'an admin adds a policy for it in the console, or --to another prefix; then the same command goes on',
+          });
+        if (error.detail !== 'E_RATE_LOCAL' || waits >= maxRateWaits) throw error;
         if (waits === 0) call.output.note('the daemon lets a program ask ten times a minute: waiting for the next');
         await Bun.sleep(rateWaitMs);
       }
