@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import type { Need } from '../../protocol/need.ts';
 import type { Asked, SoftMachine } from '../../testing/soft-machine.ts';
-import { type SoftPerson, type SoftWorld, softWorld, value } from '../../testing/soft-org.ts';
+import { type SoftPerson, type SoftWorld, joined, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
 
 const week = 604_800_000;
@@ -91,6 +91,25 @@ describe('attacks', () => {
     await until(ada.app, () => ada.app.org()?.inbox.find(({ items }) => items[0]?.path === 'prod/marker'), 'the card after it');
     expect(ada.app.org()?.inbox.filter(({ outcome }) => !outcome)).toHaveLength(1);
     expect(ada.app.org()?.secrets[0]?.version).toBe(1);
+  });
+
+  test('[INV-NEED-NEW] another writer is faster, while this one is asked for their gesture: theirs stays, and nothing is stored over it', async () => {
+    await using world = await softWorld();
+    const { ada, laptop } = await ready(world);
+    const ben = await joined(world, ada, 'ben');
+    const { request } = await needing(world, laptop);
+    await card(ada);
+    let isLate = false;
+    ada.platform.wire = async (url, _init, pass) => {
+      if (!isLate && url.includes('blob')) {
+        isLate = true;
+        await ben.app.putSecret({ path: 'prod/stripe', value: value('theirs'), description });
+      }
+      return pass();
+    };
+    await expect(ada.app.fillNeed(request.requestId, { value: value('mine'), description })).rejects.toMatchObject({ failure: { code: 'E_VERSION' } });
+    expect(isLate).toBe(true);
+    expect(ada.app.org()?.secrets.map(({ version, by }) => [version, by])).toEqual([[1, 'ben']]);
   });
 
   test('[INV-NEED-ASK] text that would deceive is refused again here, whatever the daemon did', async () => {
