@@ -89,6 +89,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   };
 
   check(cursor.seq < 0 || state !== undefined, 'E_LOG_ROLLBACK', 'the stored log has lost its entries');
+  kept = await keepState(deps, state, hashes, kept);
 
   async function read(from: number, to: number): Promise<readonly StoredEntry[]> {
     const found = await deps.store.read(from, Math.min(to, hashes.length));
@@ -120,7 +121,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       throw error;
     }
     if (leftOut && !(state && deps.isHolder?.(state))) throw leftOut;
-    kept = await keepState(deps.snapshots, state, hashes, kept).catch((error: unknown) => (deps.onSnapshotProblem?.(error), hashes.length));
+    kept = await keepState(deps, state, hashes, kept);
     if (state) return state;
     const isEmpty = tail.seq < 0;
     tail = cursor;

@@ -52,7 +52,7 @@ async function keptAfter(count: number): Promise<ReturnType<typeof place>> {
   const entries = org.entries.slice(0, count);
   let at = undefined as ScaleOrg['state'] | undefined; // widened: the last of them
   for await (const [after] of replay(undefined, sourceOf(entries), 0, count)) at = after;
-  expect(await keepState(store, at, hashesOf({ entries }), 0)).toBe(count);
+  expect(await keepState({ snapshots: store }, at, hashesOf({ entries }), 0)).toBe(count);
   return store;
 }
 
@@ -83,7 +83,7 @@ describe('INV-SNAPSHOT-OWN a start from the snapshot', () => {
 
   test('a short log is not kept: verifying it costs nothing', async () => {
     const store = place();
-    expect(await keepState(store, state, hashesOf({ entries: org.entries.slice(0, 900) }), 0)).toBe(0);
+    expect(await keepState({ snapshots: store }, state, hashesOf({ entries: org.entries.slice(0, 900) }), 0)).toBe(0);
     expect(store.kept).toBeUndefined();
   });
 });

@@ -99,9 +99,14 @@ interface Snapshot {
 const snapshotEvery = 1_000;
 
 /** Keeps the state after `kept` entries where enough have come. Never while more is to come. */
-export async function keepState(snapshots: SnapshotStore | undefined, state: OrgState | undefined, hashes: HashList, kept: number): Promise<number> {
+export async function keepState(
+  { snapshots, onSnapshotProblem }: { readonly snapshots?: SnapshotStore; readonly onSnapshotProblem?: (error: unknown) => void },
+  state: OrgState | undefined,
+  hashes: HashList,
+  kept: number,
+): Promise<number> {
   if (!snapshots || !state || hashes.length - kept < snapshotEvery) return kept;
-  await keepSnapshot(snapshots, state, hashes);
+  await keepSnapshot(snapshots, state, hashes).catch((error: unknown) => onSnapshotProblem?.(error)); // a start without one takes longer, that is all
   return hashes.length;
 }
 

@@ -30,15 +30,20 @@ export interface ScaleOrg {
   readonly state: OrgState;
   readonly entries: readonly ScaleEntry[];
   readonly founder: WorldDevice;
-  /** A machine that an entitled team has. */
-  readonly machine: WorldMachine;
+  /** The first machine of the first team. */
+  readonly machine: ScaleMachine;
 }
+export type ScaleMachine = Pick<WorldMachine, 'id' | 'name' | 'voice' | 'sig' | 'kem' | 'mailboxSeed'>;
 
 const approversMax = 5;
 const waves = 3;
 
 /** Bodies name wraps that nobody made: nothing here is ever opened. Everything else holds, and every signature is real. */
-export async function makeScaleOrg(size: ScaleSize, own?: WorldMachine, progress: (entries: number) => void = () => undefined): Promise<ScaleOrg> {
+export async function makeScaleOrg(
+  size: ScaleSize,
+  own?: (org: OrgState['org']) => Promise<ScaleMachine>,
+  progress: (entries: number) => void = () => undefined,
+): Promise<ScaleOrg> {
   const world = new World('scale');
   world.clock.set(Date.now() - 86_400_000);
   await world.genesis({ policies: [] });
@@ -81,8 +86,8 @@ export async function makeScaleOrg(size: ScaleSize, own?: WorldMachine, progress
     await add('policy.set', world.policy({ policy: idFrom<PolicyId>(random), pattern: `team-${team}/**`, clauses, machines }));
   }
 
-  const machines: (readonly [team: number, machine: WorldMachine])[] = [];
-  async function enrol(team: number, given?: WorldMachine): Promise<void> {
+  const machines: (readonly [team: number, machine: ScaleMachine])[] = [];
+  async function enrol(team: number, given?: ScaleMachine): Promise<void> {
     const token = await makeToken(random, { expiresAt: world.clock.now() + 3_600_000, autoAdmit: true, groups: [teamOf[team] ?? idFrom(random)] });
     await add('token.issue', token.facts);
     const machine = given ?? (await makeMachine(random, `host-${machines.length}`));
@@ -90,7 +95,7 @@ export async function makeScaleOrg(size: ScaleSize, own?: WorldMachine, progress
     machines.push([team, machine]);
   }
   const late = waves * teams < size.machines ? waves * teams : 0;
-  for (let index = 0; index < size.machines - late; index++) await enrol(index % teams, index === 0 ? own : undefined);
+  for (let index = 0; index < size.machines - late; index++) await enrol(index % teams, index === 0 ? await own?.(state.org) : undefined);
 
   // A team's secrets go to the same recipients: asked once for each of them.
   let known = new Map<number, ReturnType<typeof recipientsOf>>();

@@ -117,7 +117,7 @@ export async function makeMachine(random: Random, name: string): Promise<WorldMa
   };
 }
 
-export function enrolmentOf(machine: WorldMachine, token: TokenId): MachineEnrol {
+export function enrolmentOf(machine: Pick<WorldMachine, 'id' | 'name' | 'sig' | 'kem' | 'mailboxSeed'>, token: TokenId): MachineEnrol {
   return { machine: machine.id, token, name: machine.name, sigKey: machine.sig.publicKey, kemKey: machine.kem.publicKey, mailboxSeed: machine.mailboxSeed };
 }
 
