@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openDaemonStore } from './store.ts';
 
-test('version 1, which knew no needs: its counter goes on, and needs can be kept', () => {
+test('version 1, which knew neither needs nor snapshots: its counter goes on, and needs can be kept', () => {
   const dir = mkdtempSync(join(tmpdir(), 'sv-store-'));
   const path = join(dir, 'state.db');
   {
@@ -14,7 +14,7 @@ test('version 1, which knew no needs: its counter goes on, and needs can be kept
     store.nextCounter();
   }
   const before = new Database(path);
-  before.exec('DROP TABLE needs; PRAGMA user_version = 1;');
+  before.exec('DROP TABLE needs; DROP TABLE snapshot; PRAGMA user_version = 1;');
   before.close();
   using store = openDaemonStore(path);
   expect(store.nextCounter()).toBe(2);
