@@ -4,8 +4,10 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { receiptStream } from '../protocol/org-log/record.ts';
 import { type Live, type LiveDaemon, startLive, textOf } from '../testing/live-daemon.ts';
+import { startStubDaemon } from '../testing/stub-daemon.ts';
 import { type Ended, run } from './cli/test-command-line.ts';
 
+const secret = 'S3CRET-VALUE';
 let live: Live;
 let other: LiveDaemon;
 const audit = (words: readonly string[], daemon: LiveDaemon = live.daemon): Promise<Ended> => run(['audit', ...words], { socketPath: daemon.socketPath });
@@ -16,17 +18,17 @@ const jsonLines = ({ out }: Ended): readonly Record<string, unknown>[] =>
     .map((line) => JSON.parse(line) as Record<string, unknown>); // as it says
 
 beforeAll(async () => {
-  live = await startLive({ hostile: true, members: ['ben'], secrets: { 'prod/db': 'value', 'prod/api': 'value' } });
+  live = await startLive({ hostile: true, members: ['ben'], secrets: { 'prod/db': secret, 'prod/api': secret } });
   other = await live.addDaemon('build-2');
-  expect(await live.get({ items: [{ path: 'prod/db' }], reason: 'a | b = c' })).toBe('value');
+  expect(await live.get({ items: [{ path: 'prod/db' }], reason: 'a | b = c' })).toBe(secret);
   await live.lease('prod/api');
-  expect(textOf(await live.daemon.release({ items: [{ path: 'prod/api' }], leaseOnly: true }).end)).toBe('value');
+  expect(textOf(await live.daemon.release({ items: [{ path: 'prod/api' }], leaseOnly: true }).end)).toBe(secret);
   const refused = live.daemon.release('prod/db');
   await live.deny(refused);
   await refused.end;
   const elsewhere = other.release('prod/api');
   await live.approve(elsewhere);
-  expect(textOf(await elsewhere.end)).toBe('value');
+  expect(textOf(await elsewhere.end)).toBe(secret);
   await live.daemon.call('/v1/leases/end', { all: true });
 });
 afterAll(() => live[Symbol.asyncDispose]());
@@ -88,11 +90,20 @@ describe('an organisation with two machines', () => {
     const anchor = join(live.dir, 'anchor.json');
     writeFileSync(anchor, good.out);
     expect((await alone(file, org, ['--anchor', anchor])).code).toBe(0);
+    const { heads } = JSON.parse(good.out) as { readonly heads: { readonly log: object; readonly machines: object } }; // as it says
+    writeFileSync(anchor, JSON.stringify({ heads: { ...heads, log: { ...live.world.state.head, seq: live.world.state.head.seq + 1 } } }));
+    const cut = await alone(file, org, ['--anchor', anchor]);
+    expect(cut.code).toBe(1);
+    expect(cut.out).toContain('the log ends before what was seen earlier');
+    writeFileSync(anchor, '{"heads":{"log":{"seq":"x"}}}');
+    expect((await alone(file, org, ['--anchor', anchor])).code).toBe(2);
     expect((await alone(join(live.dir, 'gone'), org)).code).toBe(14);
     expect((await run(['audit', 'verify', '--export', '-', '--org', org], { input: lines.join('\n') })).code).toBe(0);
   });
   test('no value and no key is in any export', async () => {
-    for (const format of ['jsonl', 'ocsf', 'cef']) expect((await audit(['export', '--format', format])).out).not.toContain('dmFsdWU'); // "value"
+    for (const format of ['ocsf', 'cef']) expect((await audit(['export', '--format', format])).out).not.toContain(secret);
+    for (const { bytes } of jsonLines(await audit(['export'])))
+      if (typeof bytes === 'string') expect(Buffer.from(bytes, 'base64url').includes(secret)).toBe(false);
   });
   test('ocsf is one JSON object a line, cef one escaped line', async () => {
     const ocsf = jsonLines(await audit(['export', '--format', 'ocsf', '--kind', 'released']));
@@ -132,6 +143,20 @@ describe('attack 35: a relay that edits the trail', () => {
     expect(code).toBe(1);
     expect(out).toContain('E_AUDIT_GAP');
     expect(rows.length).toBeGreaterThan(1);
+  });
+  test('an export that fails in the middle leaves no file', async () => {
+    const file = join(live.dir, 'broken.jsonl');
+    const stub = await startStubDaemon({
+      'GET /v1/status': (ask) => ask.json({ org: { id: live.world.state.org, name: '' } }),
+      'GET /v1/audit': (ask) => {
+        ask.event({ kind: 'stillvault-audit', v: 1, org: live.world.state.org, at: 0 });
+        ask.event({ event: 'error', error: { code: 'error', message: 'broken' } });
+        ask.end();
+      },
+    });
+    const { code } = await run(['audit', 'export', '-o', file], { socketPath: stub.socketPath });
+    await stub[Symbol.asyncDispose]();
+    expect([code, existsSync(file)]).toEqual([1, false]);
   });
   test('a client that leaves in the middle costs the daemon nothing', async () => {
     expect(existsSync(live.daemon.socketPath)).toBe(true);

@@ -1,5 +1,5 @@
 // `stillvault audit export`: everything as lines that prove themselves, or rows for a SIEM; streamed (spec/15-audit.md §export, §siem).
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { StillvaultError } from '../../../sdk/errors.ts';
 import { findingText, verdictText } from '../audit.ts';
 import { usage } from '../terminal/arguments.ts';
@@ -35,30 +35,35 @@ export async function exportTrail(call: Call): Promise<number> {
           onFinding: (finding) => target.line(isOcsf ? ocsfFinding(about, finding, world.now()) : cefFinding(about, finding, world.now())),
         }),
   });
+  target.keep();
+  if (output.json && args.has('output')) output.jsonLine(verdict);
   for (const finding of verdict.findings.slice(0, 10)) output.note(output.style.red(findingText(finding)));
   output.note(`${verdictText(verdict)}; names, never values`);
   if (format === 'jsonl') output.note(`next: stillvault audit verify --export ${args.text('output') ?? 'FILE'} --org ${org}`);
   return verdict.findings.length === 0 ? 0 : 1;
 }
 
-/** A new file that only this user can read, or standard output. */
-function openTarget({ world }: Call, path: string | undefined): Disposable & { readonly line: (line: string) => void } {
-  if (path === undefined) return { line: (line) => world.write(1, `${line}\n`), [Symbol.dispose]: () => undefined };
+/** A new file that only this user can read, gone again unless it is kept; or standard output. */
+function openTarget({ world }: Call, path: string | undefined): Disposable & { readonly line: (line: string) => void; readonly keep: () => void } {
+  if (path === undefined) return { line: (line) => world.write(1, `${line}\n`), keep: () => undefined, [Symbol.dispose]: () => undefined };
   let fd: number;
   try {
     fd = openSync(path, 'wx', 0o600);
   } catch (cause) {
     const isThere = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST';
-    throw new StillvaultError('error', `${printable(path)} ${isThere ? 'is there already: nothing was written' : 'cannot be written'}`, {
-      cause,
-      next: 'name another file',
-    });
+    const what = isThere ? 'is there already: nothing was written' : 'cannot be written';
+    throw new StillvaultError('error', `${printable(path)} ${what}`, { cause, next: 'name another file' });
   }
+  let isKept = false;
   return {
     line: (line) => {
       const bytes = Buffer.from(`${line}\n`);
       for (let at = 0; at < bytes.length;) at += writeSync(fd, bytes, at);
     },
-    [Symbol.dispose]: () => closeSync(fd),
+    keep: () => void (isKept = true),
+    [Symbol.dispose]: () => {
+      closeSync(fd);
+      if (!isKept) unlinkSync(path);
+    },
   };
 }
