@@ -10,9 +10,9 @@ import type { StreamRecord } from '../protocol/wire.ts';
 import { openOrgLog } from '../relay-client/org-log.ts';
 import { createMemoryRelay } from '../testing/memory-relay.ts';
 
-const [, , dir = '', org = ''] = process.argv as unknown as readonly [string, string, string, OrgId]; // as scale.ts gives them
+const [, , dir, org] = process.argv as unknown as readonly [string, string, string, OrgId]; // as scale.ts gives them
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length));
-const stream = orgStream(org as OrgId);
+const stream = orgStream(org);
 const mk = new Uint8Array(readFileSync(join(dir, 'mk')));
 const all = new Uint8Array(readFileSync(join(dir, 'entries')));
 const records: StreamRecord[] = [];
@@ -20,7 +20,7 @@ let [at, prev] = [0, zeroHash];
 for (const length of new Uint32Array(new Uint8Array(readFileSync(join(dir, 'lengths'))).buffer)) {
   const bytes = all.subarray(at, (at += length));
   const eh: Hash = entryHash(parseEnvelope('entry', bytes, 65_536).payload);
-  records.push({ stream, seq: records.length, prev, eh, blob: await sealRecord({ org: org as OrgId, stream }, 0, mk, bytes, random) });
+  records.push({ stream, seq: records.length, prev, eh, blob: await sealRecord({ org, stream }, 0, mk, bytes, random) });
   prev = eh;
 }
 const relay = createMemoryRelay(Date.now);
@@ -33,8 +33,8 @@ const before = process.memoryUsage.rss();
 const from = performance.now();
 let told = 0;
 const log = await openOrgLog({
-  org: org as OrgId,
-  client: relay.client(org as OrgId),
+  org,
+  client: relay.client(org),
   store: store.log,
   now: Date.now,
   random,

@@ -48,15 +48,7 @@ export function orgView(parts: ViewParts): OrgView {
     refused: inbox.refused(),
     secrets: secretRows(state),
     leases: parts.receipts.leases().map((lease) => leaseRow(state, lease, parts.ending)),
-    machines: [...state.machines.values()]
-      .map((machine): MachineRow => ({
-        id: machine.machine,
-        name: machine.name,
-        status: machine.status,
-        words: wordsOf(state, machine),
-        since: machine.enrolledAt,
-      }))
-      .sort(byName),
+    machines: machineRows(state),
     members: memberRows(state, session),
     policies: [...state.policies.values()]
       .filter(({ retired }) => !retired)
@@ -68,10 +60,28 @@ export function orgView(parts: ViewParts): OrgView {
   };
 }
 
-function secretRows(state: OrgState): readonly SecretRow[] {
+// A view is made at every change, a new log far less often: 10,000 rows are made once for each.
+function onceFor<T>(make: (state: OrgState) => T): (state: OrgState) => T {
+  let last: { readonly state: OrgState; readonly rows: T } | undefined;
+  return (state) => (last?.state === state ? last : (last = { state, rows: make(state) })).rows;
+}
+
+const secretRows = onceFor((state): readonly SecretRow[] => {
   const live = [...state.secrets.values()].filter(({ retired }) => !retired);
   return live.map((secret) => secretRow(state, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
-}
+});
+
+const machineRows = onceFor((state): readonly MachineRow[] =>
+  [...state.machines.values()]
+    .map((machine) => ({
+      id: machine.machine,
+      name: machine.name,
+      status: machine.status,
+      words: wordsOf(state, machine),
+      since: machine.enrolledAt,
+    }))
+    .sort(byName),
+);
 
 function secretRow(state: OrgState, secret: Secret): SecretRow {
   const { put, path, id, putTs } = secret;

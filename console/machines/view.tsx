@@ -10,6 +10,7 @@ import { Confirm } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { FailureNote, Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
+import { NamedList } from '../ui/paged-list.tsx';
 import { WordGrid } from '../ui/word-grid.tsx';
 import { pageWords } from '../ui/words-pages.ts';
 import { sortMachines } from './model.ts';
@@ -25,15 +26,17 @@ export function MachinesPage(): JSX.Element {
     <Page title={w.title}>
       {sorted.length === 0 && <p class="lead">{w.emptyText}</p>}
       {sorted.length > 0 && (
-        <ul class="cards">
-          {sorted.map((machine) =>
+        <NamedList
+          items={sorted}
+          look="cards"
+          row={(machine) =>
             machine.status === 'enrolled' ? (
               <WaitingMachine key={machine.id} machine={machine} isAdmin={isAdmin} here={here.value} />
             ) : (
               <KnownMachine key={machine.id} machine={machine} isAdmin={isAdmin} />
-            ),
-          )}
-        </ul>
+            )
+          }
+        />
       )}
       {isAdmin && <EnrolMachine onHere={(said) => (here.value = said)} />}
     </Page>

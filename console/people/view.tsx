@@ -11,6 +11,7 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { Confirm, Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Facts, Page, Section } from '../ui/page.tsx';
+import { NamedList } from '../ui/paged-list.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
 import { RuleForm } from './rule-form.tsx';
@@ -31,11 +32,7 @@ export function PeoplePage(): JSX.Element {
         </LinkButton>
       }
     >
-      <ul class="cards">
-        {org.members.map((member) => (
-          <Member key={member.id} member={member} />
-        ))}
-      </ul>
+      <NamedList items={org.members} look="cards" row={(member) => <Member key={member.id} member={member} />} />
       <Rules />
       <Section title={w.org} action={<FreezeButton />}>
         <Facts

@@ -9,6 +9,7 @@ import { Breakable } from '../ui/breakable.tsx';
 import { Field } from '../ui/field.tsx';
 import { EmptyState } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
+import { PagedList } from '../ui/paged-list.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
 import { SecretDetail } from './detail.tsx';
@@ -79,13 +80,16 @@ function SecretList({
       <p class="faint" role="status">
         {found.length === 0 ? w.none(query.value) : w.count(found.length)}
       </p>
-      <ul class="rows">
-        {found.map((secret) => (
+      <PagedList
+        key={query.value}
+        items={found}
+        look="rows"
+        row={(secret) => (
           <li key={secret.id}>
             <SecretLink secret={secret} current={secret.id === open} />
           </li>
-        ))}
-      </ul>
+        )}
+      />
     </Page>
   );
 }

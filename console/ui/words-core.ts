@@ -19,6 +19,7 @@ export const coreWords = {
     search: 'Search',
     unknown: 'unknown',
     you: 'you',
+    more: (rows: number, of: number) => `Show ${rows} more of ${of}`,
     loading: 'Opening Stillvault',
     code: (code: string): string => `Code ${code}`,
     passkey: 'This device asks for your fingerprint, face or PIN.',
