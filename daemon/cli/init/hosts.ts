@@ -133,6 +133,7 @@ export function claudePlugin(folder: string, version: string): readonly Edit[] {
       name: 'stillvault',
       version,
       description: `Use credentials without seeing them; a person approves each use. Written by ${fileMark}.`,
+      author: { name: 'Stillvault' },
       license: 'Apache-2.0',
       keywords: ['secrets', 'credentials', 'approval'],
     }),
