@@ -1,6 +1,7 @@
 // Requests signed for AWS with placeholders are signed anew, and verify with the real key (spec/16-proxy.md §aws).
 import { afterAll, describe, expect, test } from 'bun:test';
 import { createHash, createHmac } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
 import { AwsV4Signer } from 'aws4fetch';
 import { type ProxyWorld, type TestHost, type TestProxy, createProxyWorld } from './test-world.ts';
 
@@ -129,6 +130,27 @@ describe('INV-PROXY-AWS a request that the program signed with placeholders veri
       await its.within(host.host, request);
       expect(host.received()).toContain(/^authorization: .*$/m.exec(request)?.[0] ?? 'none');
     }));
+});
+
+const noAws = Bun.which('aws') === null ? ' (no aws here)' : '';
+describe(`INV-PROXY-AWS the command line of AWS itself${noAws}`, () => {
+  test.skipIf(noAws !== '').each([['sts get-caller-identity'], ['s3 ls s3://bucket/a'], ['s3 cp FILE s3://bucket/a+b/%20c'], ['dynamodb list-tables']])(
+    '%s',
+    (words) =>
+      withAws(async (its, host) => {
+        const file = `${world.folder}/body`;
+        writeFileSync(file, 'hello');
+        const child = Bun.spawn(['aws', '--endpoint-url', `https://${host.host}`, ...words.replace('FILE', file).split(' ')], {
+          env: { PATH: process.env['PATH'] ?? '', HOME: world.folder, AWS_DEFAULT_REGION: 'eu-central-1', AWS_MAX_ATTEMPTS: '1', ...its.proxy.environment },
+          stdout: 'ignore',
+          stderr: 'ignore',
+        });
+        await child.exited; // it fails at the answer, which is none of AWS
+        expect(host.received()).toContain('aws-cli/');
+        expect(verifies(host.received())).toBe(true);
+      }),
+    20_000,
+  );
 });
 
 describe('INV-PROXY-AWS refused, and nothing is sent:', () => {

@@ -1,5 +1,4 @@
 // The egress proxy for `run --proxy` and `stillvault proxy`: options, asking, and a running proxy (spec/16-proxy.md §command-line).
-import { lookup } from 'node:dns/promises';
 import type { RunningProxy } from '../../../proxy/start.ts';
 import type { ReleaseAsk } from '../../../protocol/local-api.ts';
 import { askFrom } from '../get.ts';
@@ -47,7 +46,7 @@ export async function openProxy({ args, world, output, client }: Call, { plain, 
   if (odd !== undefined) throw usage(`${printable(odd)} is no host: write api.example.com or localhost:8443`);
   if (ask.lease !== undefined)
     output.note('a lease serves the whole tree of processes: the program could read the values itself with stillvault get. Without --ttl it cannot.');
-  const { startProxy } = await import('../../../proxy/start.ts');
+  const [{ startProxy }, { lookup }] = await Promise.all([import('../../../proxy/start.ts'), import('node:dns/promises')]);
   const daemon = client();
   const withdrawal = new AbortController();
   const now = (question: ReleaseAsk) => awaitPeople({ world, output }, (waiting) => daemon.release(question, waiting));
