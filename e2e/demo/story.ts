@@ -37,7 +37,7 @@ export async function playStory(options: StoryOptions): Promise<void> {
     await denial(options, ben, ada, agent);
     await quorum(options, ben, ada, agent);
     await stranger(options, up);
-    await history(options, ben);
+    await history(options, up, ben);
   } catch (error) {
     await ben.screenshot('story-ben').catch(() => undefined);
     await ada.screenshot('story-ada').catch(() => undefined);
@@ -136,7 +136,7 @@ async function stranger({ tell }: StoryOptions, up: Running): Promise<void> {
   tell(`a stranger (uid 65533) asked for ${primary} -> turned away, exit ${refused.code}`);
 }
 
-async function history({ tell, pictures }: StoryOptions, ben: Person): Promise<void> {
+async function history({ tell, pictures }: StoryOptions, up: Running, ben: Person): Promise<void> {
   await people.go(ben, 'history');
   const released: Locator = ben.page.getByText(primary);
   await released.first().waitFor();
@@ -147,6 +147,10 @@ async function history({ tell, pictures }: StoryOptions, ben: Person): Promise<v
     }
   }
   tell('every release and denial stands in the history, signed');
+  await people.checkEverything(ben);
+  const verified = await run(['audit', 'verify', '--json'], { socketPath: up.socketPath });
+  expect(verified.code === 0, 'the audit proves everything');
+  tell('ben checked everything, and so did the machine -> all of it is proven');
 }
 
 function expect(holds: boolean, what: string): asserts holds {

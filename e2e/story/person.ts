@@ -26,6 +26,13 @@ export async function go({ page }: Person, to: 'inbox' | 'secrets' | 'leases' | 
   await page.getByRole('heading', { name: w.nav[to], level: 1 }).waitFor();
 }
 
+/** The whole trail, verified in this browser. Fails where anything is not proven. */
+export async function checkEverything(person: Person): Promise<void> {
+  await go(person, 'history');
+  await button(person.page, w.history.check).click();
+  await person.page.getByText(w.history.sound).waitFor();
+}
+
 /** Tells the daemon beside the console; answers the words that it shows. */
 export async function enrolThisMachine(person: Person): Promise<string> {
   await go(person, 'machines');
