@@ -109,9 +109,11 @@ export function createInbox(deps: {
       if (pending.has(requestId)) return;
       if (verified.request.need && history.rows().some((row) => row.requestId === requestId)) return; // over, as a receipt has told
       const id = verified.machine.machine;
-      if (memory.mutedUntil(id) > now()) return await memory.accept(verified, bytes, 'dropped', now(), mail);
+      // A need comes again tomorrow: what is not shown now is not forgotten.
+      const drop = async (): Promise<void> => (verified.request.need ? undefined : memory.accept(verified, bytes, 'dropped', now(), mail));
+      if (memory.mutedUntil(id) > now()) return await drop();
       if (!hasRoom(id)) {
-        await memory.accept(verified, bytes, 'dropped', now(), mail);
+        await drop();
         if (refusals.at(-1)?.code !== 'E_RATE') refuse('E_RATE', machine);
         return;
       }

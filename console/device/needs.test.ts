@@ -143,8 +143,12 @@ describe('attacks', () => {
   test('a flood of needs fills ten cards and one warning', async () => {
     await using world = await softWorld();
     const { ada, laptop } = await ready(world);
-    for (let n = 0; n < 14; n++) await needing(world, laptop, { path: `prod/n${n}` });
+    const asked: Asked[] = [];
+    for (let n = 0; n < 14; n++) asked.push(await needing(world, laptop, { path: `prod/n${n}` }));
     await refused(ada, 'E_RATE');
     expect(ada.app.org()?.inbox).toHaveLength(10);
+    world.clock.advance(120_000);
+    await laptop.send(asked[13]?.bytes ?? new Uint8Array(0)); // posted again
+    await until(ada.app, () => ada.app.org()?.inbox.find(({ items }) => items[0]?.path === 'prod/n13'), 'the card that there was no room for');
   });
 });
