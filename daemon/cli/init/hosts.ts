@@ -89,7 +89,7 @@ const plans: Readonly<Record<HostName, (setting: Setting) => HostPlan>> = {
     const guideFile = project === undefined ? `${folder}/GEMINI.md` : `${project}/GEMINI.md`;
     return {
       edits: [server(`${folder}/settings.json`, program, { timeout: toolTimeoutS * 1_000 }), { kind: 'text', file: guideFile, lines: guide }],
-      next: ['start Gemini CLI anew; /mcp shows stillvault'],
+      next: ['start Gemini CLI anew, in a folder that it trusts; /mcp shows stillvault'],
     };
   },
 
