@@ -144,6 +144,21 @@ describe('attack 35: a relay that edits the trail', () => {
     expect(out).toContain('E_AUDIT_GAP');
     expect(rows.length).toBeGreaterThan(1);
   });
+  test('a machine that has stopped for a fork says so in its audit, since the fork is in no log', async () => {
+    const lines = jsonLines(await audit(['export']));
+    const stub = await startStubDaemon({
+      'GET /v1/status': (ask) => ask.json({ org: { id: live.world.state.org, name: '' }, halted: 'E_FORK' }),
+      'GET /v1/audit': (ask) => {
+        for (const line of lines) ask.event(line);
+        ask.end();
+      },
+    });
+    const { code, out } = await run(['audit', 'verify'], { socketPath: stub.socketPath });
+    await stub[Symbol.asyncDispose]();
+    expect(code).toBe(1);
+    expect(out).toStartWith('E_FORK  this machine has stopped');
+    expect(out).toContain('\n1 alert in ');
+  });
   test('an export that fails in the middle leaves no file', async () => {
     const file = join(live.dir, 'broken.jsonl');
     const stub = await startStubDaemon({

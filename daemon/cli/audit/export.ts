@@ -20,11 +20,12 @@ export async function exportTrail(call: Call): Promise<number> {
     throw usage(`an export that proves itself is whole: without --${filter}, or as --format ocsf or cef`, 'stillvault audit export --format jsonl');
   if (limitOf(args) !== undefined) throw usage('--limit goes with audit show');
   const isWanted = rowFilter(args, world.now());
-  const { org, lines } = await daemonLines(call);
+  const source = await daemonLines(call);
+  const { org } = source;
   using target = openTarget(call, args.text('output'));
   const about: About = { org, version: world.version };
   const isOcsf = format === 'ocsf';
-  const verdict = await auditLines(call, org, lines, {
+  const verdict = await auditLines(call, source, {
     ...(format === 'jsonl' ? { onLine: target.line } : {}),
     ...(format === 'jsonl'
       ? {}

@@ -15,8 +15,7 @@ export async function show(call: Call): Promise<number> {
   const limit = limitOf(args) ?? (output.json ? Number.POSITIVE_INFINITY : rowsShown);
   const rows: AuditRow[] = [];
   let matched = 0;
-  const { org, lines } = await daemonLines(call);
-  const { findings } = await auditLines(call, org, lines, {
+  const { findings } = await auditLines(call, await daemonLines(call), {
     onRow: (row) => {
       if (!isWanted(row)) return;
       matched++;

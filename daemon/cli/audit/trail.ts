@@ -3,6 +3,7 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { StringDecoder } from 'node:string_decoder';
 import type { AuditHeads, Finding } from '../../../protocol/audit/audit.ts';
 import type { AuditRow } from '../../../protocol/audit/rows.ts';
+import type { ProtocolCode } from '../../../protocol/errors.ts';
 import type { OrgId } from '../../../protocol/hash.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
 import type { Verdict } from '../audit.ts';
@@ -10,6 +11,12 @@ import { usage } from '../terminal/arguments.ts';
 import type { Call } from '../terminal/command.ts';
 import { printable } from '../terminal/text.ts';
 
+export interface Source {
+  readonly org: string;
+  readonly lines: AsyncIterable<string>;
+  /** Code of what stopped the machine whose lines they are: a fork is in no log. */
+  readonly halted?: string;
+}
 export interface Watching {
   readonly onRow?: (row: AuditRow) => void;
   readonly onFinding?: (finding: Finding) => void;
@@ -20,7 +27,7 @@ export interface Watching {
 const findingsKept = 1_000;
 const anchorBytes = 4_194_304;
 
-export async function auditLines(call: Call, org: string, lines: AsyncIterable<string>, { onRow, onFinding, onLine }: Watching = {}): Promise<Verdict> {
+export async function auditLines(call: Call, { org, lines, halted }: Source, { onRow, onFinding, onLine }: Watching = {}): Promise<Verdict> {
   const [{ createAudit }, { createExportReader }] = await Promise.all([
     import('../../../protocol/audit/audit.ts'),
     import('../../../protocol/audit/export.ts'),
@@ -44,6 +51,7 @@ export async function auditLines(call: Call, org: string, lines: AsyncIterable<s
     },
   });
   const reader = createExportReader(orgId, audit);
+  if (halted !== undefined) audit.finding({ code: halted as ProtocolCode, why: 'this machine has stopped, since somebody shows it a history that cannot be' }); // the daemon's word for it
   using progress = showProgress(call, () => `verified ${entries} entries, ${receipts} receipts${findings.length > 0 ? `, ${findings.length} alerts` : ''}`);
   for await (const line of lines) {
     onLine?.(line);
@@ -54,14 +62,14 @@ export async function auditLines(call: Call, org: string, lines: AsyncIterable<s
 }
 
 /** This machine's organisation, as its daemon tells it. */
-export async function daemonLines(call: Call): Promise<{ readonly org: string; readonly lines: AsyncIterable<string> }> {
+export async function daemonLines(call: Call): Promise<Source> {
   const daemon = call.client();
-  const { org } = await daemon.status();
+  const { org, halted } = await daemon.status();
   if (!org) throw new StillvaultError('not_enrolled', 'this machine belongs to no organisation yet', { next: 'stillvault join' });
   async function* lines(): AsyncGenerator<string> {
     for await (const line of daemon.audit()) yield JSON.stringify(line);
   }
-  return { org: org.id, lines: lines() };
+  return { org: org.id, lines: lines(), ...(halted === undefined ? {} : { halted }) };
 }
 
 /** Lines of a file, or of standard input; never more than one of them in memory. */

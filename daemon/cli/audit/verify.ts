@@ -15,9 +15,9 @@ export async function verify(call: Call): Promise<number> {
       file === undefined ? '--org goes with --export FILE' : '--export needs --org ID: a file cannot say itself whose it must be',
       'stillvault org show',
     );
-  const { org, lines } = file === undefined || wanted === undefined ? await daemonLines(call) : { org: wanted, lines: fileLines(file) };
-  const verdict = await auditLines(call, org, lines);
-  const { findings, heads } = verdict;
+  const source = file === undefined || wanted === undefined ? await daemonLines(call) : { org: wanted, lines: fileLines(file) };
+  const verdict = await auditLines(call, source);
+  const { org, findings, heads } = verdict;
   if (output.json) output.jsonLine(verdict);
   else {
     for (const finding of findings.slice(0, findingsShown)) output.data(`${findingText(finding)}\n`);
