@@ -2,7 +2,7 @@
 import { ProtocolError, check } from '../protocol/errors.ts';
 import { type Hash, type OrgId, blobHash } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
-import { advance } from '../protocol/org-log/apply.ts';
+import { advance, advanceBy } from '../protocol/org-log/apply.ts';
 import { type Entry, entryHash, parseEntry } from '../protocol/org-log/entry.ts';
 import { type MetaKeys, mkCommitment, openPreviousKey, openRecord, orgStream, parseRecord } from '../protocol/org-log/record.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
@@ -72,10 +72,10 @@ export async function judgeRecord(deps: JudgeDeps, before: OrgState | undefined,
     const parsed = parseRecord(record.blob);
     const learned = keys.has(parsed.epoch) ? keys : await learnKey(deps, before, keys, parsed);
     bytes = await openRecord({ org: deps.org, stream: orgStream(deps.org) }, learned, record.blob);
-    const state = await advance(before, bytes, deps.now(), later);
+    const { state, entry } = await advanceBy(before, bytes, deps.now(), later);
     check(state.org === deps.org && state.head.eh === record.eh, 'E_RELAY_GARBAGE', 'not the entry that the record names');
     verifyEpoch(state, learned, parsed.epoch);
-    return { kind: 'entry', state, bytes, entry: entryIn(bytes), keys: learned };
+    return { kind: 'entry', state, bytes, entry, keys: learned };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     return await explain(deps, before, error, bytes).catch((stop: unknown) => {

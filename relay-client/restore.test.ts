@@ -81,6 +81,15 @@ describe('INV-SNAPSHOT-OWN a start from the snapshot', () => {
     expect(['E_SIGNATURE', 'E_WEBAUTHN']).toContain(await codeOf(restore(deps, sourceOf(forged), count)));
   });
 
+  test('a state that would not read as it was written is not kept', async () => {
+    const store = place();
+    const problems: unknown[] = [];
+    const deaf = { snapshots: store, onSnapshotProblem: (error: unknown) => void problems.push(error) };
+    await keepState(deaf, { ...state, tAdmin: 0.5 }, hashesOf(org), 0);
+    expect(problems).toHaveLength(1);
+    expect(store.kept).toBeUndefined();
+  });
+
   test('a short log is not kept: verifying it costs nothing', async () => {
     const store = place();
     expect(await keepState({ snapshots: store }, state, hashesOf({ entries: org.entries.slice(0, 900) }), 0)).toBe(0);
@@ -98,7 +107,6 @@ describe('INV-SNAPSHOT-REFUSED what this client did not keep is refused by its c
     ['empty', { ...snapshots, load: () => Promise.resolve(new Uint8Array(0)) }, 'E_CHECKPOINT_STATE'],
     ['that the place says is not its own', { ...snapshots, load: () => Promise.reject(new ProtocolError('E_OPEN', 'doctored')) }, 'E_OPEN'],
     ['of another organisation', other({ state: { ...state, org: 'ab'.repeat(32) } }), 'E_ORG'],
-    ['whose state is another than its hash', other({ state: { ...state, frozen: true } }), 'E_CHECKPOINT_STATE'],
     ['without its history', other({ hashes: new Uint8Array(32) }), 'E_CHECKPOINT_STATE'],
   ])('%s', async (_, wrong, code) => {
     const source = sourceOf(org.entries);

@@ -1,7 +1,7 @@
 // From what a client keeps at rest back to its verified log: its own snapshot where there is one, then the entries after it, every signature
 // checked (spec/05-org-log.md §snapshot).
 import { ProtocolError, check } from '../protocol/errors.ts';
-import type { Hash, OrgId } from '../protocol/hash.ts';
+import type { OrgId } from '../protocol/hash.ts';
 import { advance } from '../protocol/org-log/apply.ts';
 import { decodePlain, encodePlain } from '../protocol/org-log/state-bytes.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
@@ -91,7 +91,6 @@ export function createProofs(): { readonly later: (proof: Promise<void>) => void
 interface Snapshot {
   readonly build: string;
   readonly state: OrgState;
-  readonly stateHash: Hash;
   readonly hashes: Uint8Array;
 }
 
@@ -110,9 +109,13 @@ export async function keepState(
   return hashes.length;
 }
 
+// Kept only once it has been read back and says the same: a start has no time to hash everything.
 async function keepSnapshot(snapshots: SnapshotStore, state: OrgState, hashes: HashList): Promise<void> {
-  const snapshot: Snapshot = { build: snapshots.build, state, stateHash: stateHash(state), hashes: hashes.bytes().slice(0, 32 * (state.head.seq + 1)) };
-  await snapshots.keep(encodePlain(snapshot));
+  const snapshot: Snapshot = { build: snapshots.build, state, hashes: hashes.bytes().slice(0, 32 * (state.head.seq + 1)) };
+  const bytes = encodePlain(snapshot);
+  const again = decodePlain(bytes) as Snapshot; // what the line above wrote
+  check(stateHash(again.state) === stateHash(state), 'E_CHECKPOINT_STATE', 'a state that does not read as it was written');
+  await snapshots.keep(bytes);
 }
 
 async function loadSnapshot({ org, snapshots }: Parameters<typeof restore>[0]): Promise<Snapshot | undefined> {
@@ -124,6 +127,5 @@ async function loadSnapshot({ org, snapshots }: Parameters<typeof restore>[0]): 
   check(state.org === org, 'E_ORG', 'kept for another organisation');
   const list = createHashList(hashes);
   check(list.length === state.head.seq + 1 && list.at(state.head.seq) === state.head.eh, 'E_CHECKPOINT_STATE', 'a head without its history');
-  check(stateHash(state) === snapshot.stateHash, 'E_CHECKPOINT_STATE', 'kept with another state than it reads');
   return snapshot as Snapshot; // every field has been looked at
 }

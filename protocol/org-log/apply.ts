@@ -20,7 +20,18 @@ import { type Later, type VerifiedEntry, orgIdOf, verifyEntry } from './verify.t
 
 /** The step of every client: verify, then apply. The caller persists before it acts on the result. */
 export async function advance(state: OrgState | undefined, bytes: Uint8Array, now: number, later?: Later): Promise<OrgState> {
-  return applyEntry(state, await verifyEntry(state, bytes, now, later));
+  return (await advanceBy(state, bytes, now, later)).state;
+}
+
+/** The same, for who wants to see the entry too. */
+export async function advanceBy(
+  state: OrgState | undefined,
+  bytes: Uint8Array,
+  now: number,
+  later?: Later,
+): Promise<{ readonly state: OrgState; readonly entry: Entry }> {
+  const verified = await verifyEntry(state, bytes, now, later);
+  return { state: applyEntry(state, verified), entry: verified.entry };
 }
 
 /** Pure. Throws a coded ProtocolError and leaves nothing behind. */
