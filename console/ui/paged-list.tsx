@@ -38,7 +38,7 @@ export function NamedList<T extends { readonly name: string }>(props: Parameters
       <search>
         <Field label={coreWords.common.search} type="search" value={query.value} onInput={(value) => (query.value = value)} />
       </search>
-      <PagedList {...props} items={found} key={wanted} />
+      <PagedList key={wanted} {...props} items={found} />
     </>
   );
 }
