@@ -54,7 +54,7 @@ if (role === 'host') {
   const custody = { k: 1, members: [], machines: [], waiting: [] };
   const about = { version: 1, fields: [], description: '', updatedAt: '', entitled: true, id: '', custody };
   const proxy = await startProxy({
-    client: { info: async (path) => ({ path, ...about, policy: { ...policy, hosts: [host] } }) },
+    client: { info: async (path) => ({ path, ...about, policy: { ...policy, hosts: [host] } }), leases: async () => [] },
     release: async ({ items }) => ({
       from: 'approval',
       values: items.map((item) => ({ ...item, version: 1, bytes: new TextEncoder().encode(value) })),

@@ -1,7 +1,7 @@
 // When people are asked, what a lease counts, and what a denial means (spec/16-proxy.md §asking).
 import { afterAll, describe, expect, test } from 'bun:test';
 import type { ReleaseAsk } from '../protocol/local-api.ts';
-import { failure, releasing } from '../testing/stub-daemon.ts';
+import { failure, releasing, someLease } from '../testing/stub-daemon.ts';
 import { type ProxyWorld, type TestHost, type TestProxy, createProxyWorld } from './test-world.ts';
 
 const world: ProxyWorld = await createProxyWorld();
@@ -64,25 +64,28 @@ describe('INV-PROXY-DENIED after a denial', () => {
 
 describe('INV-PROXY-LEASE with --ttl', () => {
   const lease = { ttlS: 900, uses: 5 };
+  const granted = { 'POST /v1/release': releasing(values, 'approval', someLease) };
 
   test('each request of the program is one use, and nobody is asked again', async () => {
     await using host = await world.startHost();
-    await using its = await world.start(secretsFor(host), { ask: { lease } });
+    await using its = await world.start(secretsFor(host), { ask: { lease } }, { ...granted, 'GET /v1/leases': (ask) => ask.json([someLease]) });
     const twice = `Authorization: Basic ${Buffer.from(`u:${its.placeholder('A')}`).toString('base64')}\r\nX: ${its.placeholder('A')}`;
     await its.within(host.host, `GET /?a=${its.placeholder('A')} HTTP/1.1\r\nHost: ${host.host}\r\nConnection: close\r\n${twice}\r\n\r\n`);
+    expect(releases(its)).toHaveLength(1); // the approval itself was the first use
     await send(its, host, 'B');
+    await send(its, host, 'A', 'B');
     expect(releases(its)).toEqual([
       { items: items('prod/A', 'prod/B'), lease },
-      { items: items('prod/A'), leaseOnly: true },
       { items: items('prod/B'), leaseOnly: true },
+      { items: items('prod/A', 'prod/B'), leaseOnly: true },
     ]);
   });
 
   test('when it has ended, nothing is put in', async () => {
     await using host = await world.startHost();
     const ending = (ask: Parameters<ReturnType<typeof releasing>>[0]): void =>
-      (ask.body as ReleaseAsk).leaseOnly === true ? ask.json(failure('policy_forbids', 'there is no live lease'), 403) : releasing(values)(ask);
-    await using its = await world.start(secretsFor(host), { ask: { lease } }, { 'POST /v1/release': ending });
+      (ask.body as ReleaseAsk).leaseOnly === true ? ask.json(failure('policy_forbids', 'there is no live lease'), 403) : granted['POST /v1/release'](ask);
+    await using its = await world.start(secretsFor(host), { ask: { lease } }, { 'POST /v1/release': ending, 'GET /v1/leases': (ask) => ask.json([]) });
     expect(await send(its, host, 'A')).toContain('there is no live lease');
     expect(host.received()).toBe('');
   });
@@ -105,7 +108,7 @@ describe('INV-PROXY-LEASE with --ttl', () => {
     await using its = await world.start(
       secretsFor(host),
       { ask: { lease } },
-      { 'GET /v1/secrets/info': (ask) => ask.json(infoAt(ask.query.get('path') ?? '', { hosts })) },
+      { 'GET /v1/leases': (ask) => ask.json([someLease]), 'GET /v1/secrets/info': (ask) => ask.json(infoAt(ask.query.get('path') ?? '', { hosts })) },
     );
     expect(await send(its, host, 'A')).toEndWith('fine');
     hosts = ['elsewhere.example'];

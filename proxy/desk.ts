@@ -13,7 +13,7 @@ export interface Item {
   readonly field?: string;
 }
 export interface DeskOptions {
-  readonly client: Pick<Client, 'info'>;
+  readonly client: Pick<Client, 'info' | 'leases'>;
   /** Asks people, or is answered from a lease. */
   readonly release: (ask: ReleaseAsk) => Promise<Released>;
   /** Variable to the secret that it stands for. */
@@ -33,7 +33,6 @@ export interface Desk {
   hosts(): readonly string[];
   /** Looks the policies up, and asks where it is not lazy. Throws StillvaultError. */
   open(): Promise<void>;
-  isPlaceholder(text: string): boolean;
   /** Whether any value may go there. */
   serves(target: URL): boolean;
   /** The values of these placeholders for one request; texts that are none are left out. Throws E_PROXY_SECRET_HOST, E_PROXY_RELEASE, E_PROXY_VALUE. */
@@ -56,6 +55,8 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
   }
   const infos = new Map<string, SecretInfo>();
   const held = new Map<string, Uint8Array>(); // by reference, where there is no lease
+  /** What came with the approval of a lease, and was counted: it serves the first request. */
+  let first: { readonly values: ReadonlyMap<string, Uint8Array>; readonly lease: string | undefined } | undefined;
   const seen: Uint8Array[] = []; // every value so far, for the mask
   const denials = new Map<string, { readonly error: StillvaultError; readonly untilMs: number }>();
   const sent = new Set<string>();
@@ -75,6 +76,15 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
     await Promise.all([...new Set(paths)].map(async (path) => infos.set(path, await client.info(path))));
   };
 
+  const takeFirst = async (): Promise<ReadonlyMap<string, Uint8Array> | undefined> => {
+    if (first === undefined) return undefined;
+    const { values, lease } = first;
+    first = undefined;
+    if (lease === undefined || (await client.leases()).some(({ id }) => id === lease)) return values;
+    for (const bytes of values.values()) bytes.fill(0);
+    return undefined;
+  };
+
   /** One after the other: the second finds the lease, or the value, that the first got. */
   const obtain = (wanted: readonly Item[]): Promise<ReadonlyMap<string, Uint8Array>> => {
     const mine = turn.then(async () => {
@@ -85,6 +95,8 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
         return bytes === undefined;
       });
       if (missing.length === 0) return values;
+      const counted = await takeFirst();
+      if (counted !== undefined) return counted;
       for (const item of missing) {
         const denial = denials.get(item.path);
         if (denial !== undefined && nowMs() < denial.untilMs) throw denial.error;
@@ -126,12 +138,11 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
             detail: 'E_POLICY',
           });
       if (isLazy || items.size === 0) return;
-      const values = take(await release({ ...ask, items: [...items.values()] }));
-      for (const [reference, bytes] of values)
-        if (isLeased) bytes.fill(0);
-        else held.set(reference, bytes);
+      const released = await release({ ...ask, items: [...items.values()] });
+      const values = take(released);
+      if (isLeased) first = { values, lease: released.lease?.id };
+      else for (const [reference, bytes] of values) held.set(reference, bytes);
     },
-    isPlaceholder: (text) => items.has(text),
     serves: (target) => isProtected(target) && [...infos.values()].some(({ policy }) => namesHost(policy.hosts, target)),
     async use(texts, target) {
       const known = [...new Set(texts)].flatMap((placeholder) => {
@@ -146,16 +157,17 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
         if (wanted.some((item) => !held.has(referenceOf(item)))) await lookUp(wanted.map(({ path }) => path));
         verifyHosts(wanted, target);
         const values = await obtain(wanted);
-        return new Map(
+        const texts = new Map(
           known.map(({ placeholder, item }) => {
             const reference = referenceOf(item);
             const text = textOf(reference, values.get(reference));
-            if (isLeased) values.get(reference)?.fill(0);
             if (!sent.has(`${reference} ${target.host}`)) log(`${reference} goes to ${target.host}`);
             sent.add(`${reference} ${target.host}`);
             return [placeholder, text];
           }),
         );
+        if (isLeased) for (const bytes of values.values()) bytes.fill(0);
+        return texts;
       } catch (error) {
         if (!(error instanceof StillvaultError)) throw error;
         const names = wanted.map(referenceOf).join(', ');
@@ -164,7 +176,7 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
     },
     mask: () => mask,
     end() {
-      for (const bytes of [...held.values(), ...seen]) bytes.fill(0);
+      for (const bytes of [...held.values(), ...seen, ...(first?.values.values() ?? [])]) bytes.fill(0);
       held.clear();
       seen.length = 0;
     },
