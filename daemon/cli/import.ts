@@ -186,7 +186,7 @@ function finish(call: Call, { path, source, format }: Opened, chosen: ReadonlyMa
   const left = leftovers(path, textNow, puts, world.env);
   const next = source.next(chosen).map((line) => line.replaceAll('FILE', quotedIfNeeded(nearest(path))));
   if (output.json) return output.jsonLine({ event: 'imported', file: path, format, rewritten: textNow !== undefined, left, next });
-  output.note(textNow === undefined ? `stored ${counted(puts.length, 'secret')}; ${nearest(path)} was not changed` : `${nearest(path)} holds references now`);
+  output.note(textNow === undefined ? `stored ${counted(puts.length, 'secret')}; ${nearest(path)} was not changed` : `the values are out of ${nearest(path)}`);
   output.note('plaintext still lies, or may lie, in:');
   for (const line of left) output.note(`  ${printable(line)}`);
   output.note('next:');
@@ -210,7 +210,7 @@ function prefixOf(args: Arguments, { path, format }: Opened, root: string | unde
   if (given !== undefined && !isPath(given)) throw usage('--to is the beginning of a path, such as prod/shop');
   if (given !== undefined && root === undefined) return given;
   // Files of a home folder name themselves (aws/default); a project's are called as its folder.
-  const isOwn = format === 'aws' || format === 'npm' || format === 'git' || format === 'docker';
+  const isOwn = ['aws', 'npm', 'git', 'docker', 'kubeconfig'].includes(format);
   const base = given ?? (isOwn ? undefined : (segmentOf(basename(format === 'pass' ? path : (root ?? dirname(path)))) ?? 'imported'));
   const below = root === undefined ? [] : relative(root, dirname(path)).split('/');
   // .env.production is not .env

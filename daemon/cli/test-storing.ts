@@ -55,10 +55,18 @@ export async function startStoring(): Promise<Storing> {
     },
     'POST /v1/release': (ask) => {
       const { items } = ask.body as ReleaseAsk; // what the command line sent
-      const values = items.map(({ path, field }) => {
+      // Of a secret with fields all of them, where none is asked for: as the daemon does.
+      const values = items.flatMap(({ path, field }) => {
         const kept = secrets.get(path);
-        const value = field === undefined ? kept?.value : kept?.fields?.[field];
-        return { path, ...(field === undefined ? {} : { field }), version: kept?.version ?? 0, value: Buffer.from(value ?? '').toString('base64') };
+        const held = Object.entries(kept?.fields ?? { '': kept?.value ?? '' });
+        return held
+          .filter(([name]) => field === undefined || name === field)
+          .map(([name, value]) => ({
+            path,
+            ...(name === '' ? {} : { field: name }),
+            version: kept?.version ?? 0,
+            value: Buffer.from(value).toString('base64'),
+          }));
       });
       ask.event({ event: 'released', from: 'approval', values, approved_by: ['ben'] });
       ask.end();

@@ -4,7 +4,7 @@ import { readPlain } from '../plaintext/read.ts';
 import { nothingSkipped, walk } from '../plaintext/walk.ts';
 import { malformed } from './source.ts';
 
-const kinds: readonly string[] = ['dotenv', 'AWS credentials', 'npm', 'git', 'docker'];
+const kinds: readonly string[] = ['dotenv', 'AWS credentials', 'npm', 'git', 'docker', 'kubeconfig'];
 const maxBytes = 1_048_576;
 const maxFiles = 200;
 

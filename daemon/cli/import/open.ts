@@ -9,7 +9,7 @@ import type { World } from '../terminal/world.ts';
 import { type Source, malformed } from './source.ts';
 import { awsSource, dotenvSource, gitSource, npmSource } from './text-files.ts';
 
-export const formats = ['dotenv', 'aws', 'npm', 'git', 'docker', 'json', 'yaml', 'vault', 'bitwarden', '1pux', 'csv', 'pass', 'file'] as const;
+export const formats = ['dotenv', 'aws', 'npm', 'git', 'docker', 'kubeconfig', 'json', 'yaml', 'vault', 'bitwarden', '1pux', 'csv', 'pass', 'file'] as const;
 export type Format = (typeof formats)[number];
 
 export interface Opened {
@@ -71,6 +71,7 @@ function detect(path: string, text: string): Format {
   if (name === '.npmrc') return 'npm';
   if (name === '.git-credentials' || path.endsWith('/git/credentials')) return 'git';
   if (/^\s*aws_secret_access_key\s*=/im.test(text)) return 'aws';
+  if (/^users:/m.test(text) && /^kind:\s*Config\s*$/m.test(text)) return 'kubeconfig';
   if (/\.csv$/i.test(name)) return 'csv';
   if (/\.ya?ml$/i.test(name)) return 'yaml';
   if (/^\s*-----BEGIN [A-Z0-9 ]*PRIVATE KEY/.test(text)) return 'file';
@@ -102,6 +103,8 @@ async function sourceOf(format: Format, text: string, path: string): Promise<Sou
     case 'json':
     case 'yaml':
       return (await import('./trees.ts')).treeSource(text, format === 'json' ? 'JSON' : 'YAML');
+    case 'kubeconfig':
+      return (await import('./kubeconfig.ts')).kubeconfigSource(text, ownProgram());
     case 'docker':
       return (await import('./trees.ts')).dockerSource(text);
     case 'vault':

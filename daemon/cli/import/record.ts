@@ -7,7 +7,10 @@ import type { Put } from './names.ts';
 import { malformed } from './source.ts';
 
 const path = z.string().min(1).max(4_096);
-const piece = z.union([z.string(), z.strictObject({ path, field: z.string().max(64).exactOptional(), form: z.enum(['raw', 'double', 'url', 'basic']) })]);
+const piece = z.union([
+  z.string(),
+  z.strictObject({ path, field: z.string().max(64).exactOptional(), form: z.enum(['raw', 'double', 'url', 'base64', 'basic']) }),
+]);
 const record = z.strictObject({
   version: z.literal(1),
   file: path,

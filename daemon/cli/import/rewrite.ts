@@ -58,7 +58,7 @@ export function undoEdits(text: string, edits: Rewritten['edits'], valueOf: (pie
 function encoded(value: string, form: Exclude<Piece, string>['form']): string {
   if (form === 'url') return encodeURIComponent(value);
   if (form === 'double') return value.replace(/[\\"]/g, '\\$&').replaceAll('\n', '\\n');
-  return form === 'basic' ? Buffer.from(value).toString('base64') : value;
+  return form === 'basic' || form === 'base64' ? Buffer.from(value).toString('base64') : value;
 }
 
 /** Throws E_IMPORT_CHANGED where the file is not what was read, and then leaves it. */

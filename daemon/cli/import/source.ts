@@ -26,7 +26,7 @@ export interface Slot {
   readonly path: string;
   readonly field?: string;
   /** `basic`: base64 of the fields username and password with a colon between. */
-  readonly form: 'raw' | 'double' | 'url' | 'basic';
+  readonly form: 'raw' | 'double' | 'url' | 'base64' | 'basic';
 }
 /** One replacement, in characters of the text. `was` gives what stood there once the values are back. */
 export interface Edit {

@@ -34,6 +34,12 @@ describe('other files', () => {
       /^\{\n\t"auths": \{\n\t\t"ghcr\.io": \{\n\t\t\t\n\t\t\},\n\t\t"r\.x": \{ "email": "a@b" \}\n\t\}\n\}$/,
       { 'docker/ghcr.io': { version: 1, fields: { username: 'ben', password: key } }, 'docker/r.x': { version: 1, fields: { username: 'ci', password: key } } },
     ],
+    [
+      '.kube/config',
+      `apiVersion: v1\nkind: Config\nusers:\n- name: ben\n  user:\n    token: "${key}"\n- name: ci\n  user:\n    client-certificate-data: ${auth('cert')}\n    client-key-data: ${auth('key')}\n`,
+      /^apiVersion: v1\nkind: Config\nusers:\n- name: ben\n {2}user:\n {4}exec:\n {6}apiVersion: client[^]*helper kubectl --secret stillvault:\/\/kube\/ben [^]*- name: ci\n {2}user:\n {4}exec:[^]*provideClusterInfo: true\n$/,
+      { 'kube/ben': { version: 1, value: key }, 'kube/ci': { version: 1, fields: { client_certificate: `cert:${key}`, client_key: `key:${key}` } } },
+    ],
   ])('%s: references or helpers, and the way back byte for byte', async (name, before, wanted, stored) => {
     using folder = makeFolder();
     await using daemon = await startStoring();
@@ -48,8 +54,27 @@ describe('other files', () => {
   });
 });
 
+describe('what is left behind works', () => {
+  test('the line in AWS credentials and the plugin in a kubeconfig answer with the keys', async () => {
+    using folder = makeFolder();
+    await using daemon = await startStoring();
+    folder.write('credentials', '[default]\naws_access_key_id = AKIAQX7RLM2ZT5WB3KDE\naws_secret_access_key = Zeppelin-4711-gate\n');
+    folder.write('kubeconfig', 'kind: Config\nusers:\n- name: ben\n  user:\n    token: Zeppelin-4712-gate\n');
+    for (const name of ['credentials', 'kubeconfig']) expect((await importing(folder, daemon, name, '--yes')).code).toBe(0);
+    const answer = async (words: readonly string[]): Promise<unknown> => {
+      const child = Bun.spawn([...words], { env: { ...folder.env, PATH: process.env['PATH'] ?? '', STILLVAULT_SOCKET: daemon.socketPath }, stdout: 'pipe' });
+      return JSON.parse(await new Response(child.stdout).text()) as unknown; // compared below
+    };
+    const line = /credential_process = (.*)/.exec(folder.read('credentials'))?.[1] ?? '';
+    expect(await answer(['sh', '-c', line])).toMatchObject({ AccessKeyId: 'AKIAQX7RLM2ZT5WB3KDE', SecretAccessKey: 'Zeppelin-4711-gate' });
+    const kube = Bun.YAML.parse(folder.read('kubeconfig')) as { users: readonly { user: { exec: { command: string; args: readonly string[] } } }[] }; // what import wrote
+    const { command = '', args = [] } = kube.users[0]?.user.exec ?? {};
+    expect(await answer([command, ...args])).toMatchObject({ kind: 'ExecCredential', status: { token: 'Zeppelin-4712-gate' } });
+  });
+});
+
 describe('the way back is refused', () => {
-  test('where the file was changed since, where a secret has a newer version, and rewritten a denial', async () => {
+  test('where the file was changed since, where a secret has a newer version, and twice', async () => {
     using folder = makeFolder();
     await using daemon = await startStoring();
     folder.write('.env', plain);

@@ -25,7 +25,7 @@ const shapes: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['JWT', /(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{20,2000}/],
 ];
 // Bounded on every side: a line of a hostile file is at most as slow as it is long.
-const urlWithPassword = /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}:\/\/[^\s:/@?#'"]{0,128}:([^\s@/?#'"]{1,256})@[^\s@/]/;
+const urlWithPassword = /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{1,20}:\/\/[^\s:/@?#'"]{0,128}:([^\s@/?#'"]{1,256})@([^\s@/'"]{1,256})/;
 
 /** A secret whatever it is called; undefined for placeholders. */
 export function secretShape(text: string): string | undefined {
@@ -33,8 +33,9 @@ export function secretShape(text: string): string | undefined {
     const found = pattern.exec(text)?.[0];
     if (found !== undefined && !(what !== 'private key' && isPlaceholder(found))) return what;
   }
-  const password = urlWithPassword.exec(text)?.[1];
-  return password !== undefined && !isPlaceholder(password) ? 'URL with password' : undefined;
+  const [, secret, host = ''] = urlWithPassword.exec(text) ?? [];
+  const isDocumentation = /(?:^|\.)example(?:\.[a-z]+)?(?::\d+)?$/i.test(host);
+  return secret !== undefined && !isDocumentation && !isPlaceholder(secret) ? 'URL with password' : undefined;
 }
 
 const references =

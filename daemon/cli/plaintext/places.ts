@@ -43,7 +43,7 @@ export const places: readonly Place[] = [
     kind: 'kubeconfig',
     match: /\/\.kube\/config$|\/kubeconfig[^/]*$|\.kubeconfig$/,
     find: treeSpots(yaml, /^(?:token|password|client-key-data|id-token|refresh-token)$/),
-    door: 'stillvault helper map kubectl NAME PATH and helper install kubectl',
+    door: 'stillvault import FILE leaves an exec plugin: stillvault helper kubectl',
   },
   {
     kind: 'GitHub CLI',
