@@ -10,6 +10,7 @@ export const daemonCodes = [
   'E_PEER_NS',
   'E_EXE_HASH',
   'E_RATE_LOCAL',
+  'E_HANDLE',
   // how it asks
   'E_ASK',
   'E_ASK_SIZE',

@@ -1,8 +1,9 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
 import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
 import { sendAudit } from './audit.ts';
+import { heldPaths } from '../protocol/local-api/held.ts';
 import { DaemonError } from './errors.ts';
-import { joinAsk, leaseEnd, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk } from './intake/asks.ts';
+import { awaitAsk, joinAsk, leaseEnd, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk, withdrawAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { put } from './requests/put.ts';
@@ -41,6 +42,9 @@ export function createHandler(deps: HandlerDeps): Handler {
     [`GET ${localPaths.secrets}`]: async (ask) => ask.reply.json(secretSummaries(state(service()), service().machine)),
     [`GET ${localPaths.secretInfo}`]: async (ask) => ask.reply.json(secretInfo(state(service()), service().machine, ask.query.get('path') ?? '')),
     [`POST ${localPaths.release}`]: async (ask) => release(service().desk, ask, await ask.body(releaseAsk)),
+    [`POST ${heldPaths.file}`]: async (ask) => ask.reply.json(await service().held.file(ask, await ask.body(releaseAsk))),
+    [`POST ${heldPaths.await}`]: async (ask) => service().held.take(ask, await ask.body(awaitAsk)),
+    [`POST ${heldPaths.withdraw}`]: async (ask) => ask.reply.json(await service().held.withdraw(ask, (await ask.body(withdrawAsk)).handle)),
     [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
     [`POST ${localPaths.needs}`]: async (ask) => service().needs.file(ask, await ask.body(needAsk)),
     [`GET ${localPaths.needs}`]: async (ask) => ask.reply.json(await service().needs.list()),

@@ -56,7 +56,7 @@ function write(fd: 1 | 2, data: string | Uint8Array): void {
 
 async function writeSoon(fd: 1 | 2, bytes: Uint8Array): Promise<boolean> {
   for (let at = 0; at < bytes.length;) {
-    const [error, count] = await new Promise<[unknown, number]>((resolve) => writeAsync(fd, bytes, at, (failure, written) => resolve([failure, written])));
+    const [error, count] = await new Promise<[Error | null, number]>((resolve) => writeAsync(fd, bytes, at, (failure, written) => resolve([failure, written])));
     if (!error) at += count;
     else if (codeOf(error) === 'EAGAIN') await Bun.sleep(1);
     else if (codeOf(error) === 'EPIPE') return false;

@@ -16,6 +16,7 @@ import { type Receipts, createReceipts } from './release/receipts.ts';
 import { inSeries } from './release/serial.ts';
 import type { DeskDeps } from './requests/desk.ts';
 import { haltedBy } from './requests/ends.ts';
+import { type Held, createHeld } from './requests/held.ts';
 import { type Needs, createNeeds } from './requests/needs.ts';
 import { createPending } from './requests/pending.ts';
 import { createRequestKeys } from './requests/request-keys.ts';
@@ -36,6 +37,7 @@ export interface Service {
   readonly leases: Leases;
   readonly desk: DeskDeps;
   readonly needs: Needs;
+  readonly held: Held;
   /** What keeps this machine from releasing anything, until a person has looked. */
   halted(): ProtocolError | undefined;
   stop(): Promise<void>;
@@ -60,6 +62,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const requestKeys = createRequestKeys(deps.random, (act) => void setTimeout(act, spareKeyAfterMs));
   const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, inOrder: inSeries(), requestKeys, bootId: deps.random(16) };
   const needs = await createNeeds(desk);
+  const held = createHeld(desk);
 
   let upkeep: Promise<void> = Promise.resolve();
   const keepUp = (): void => {
@@ -99,6 +102,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
     leases,
     desk,
     needs,
+    held,
     halted,
     stop: async () => {
       clearInterval(timer);

@@ -18,6 +18,7 @@ import type {
   Status,
 } from '../protocol/local-api.ts';
 import { localPaths } from '../protocol/local-api.ts';
+import { type AwaitAsk, type AwaitEvent, type Requested, heldPaths } from '../protocol/local-api/held.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { StillvaultError } from './errors.ts';
 import { type PendingRelease, requestRelease } from './request.ts';
@@ -81,6 +82,11 @@ export interface Client {
   getText(reference: Reference, options?: GetOptions): Promise<string>;
   /** Asks, and resolves as soon as people were asked; the values come with `await()`. */
   request(references: readonly Reference[], options?: GetOptions): Promise<PendingRelease>;
+  /** Asks, and lets the daemon wait: the release is taken by its handle, by this program again or another of its tree. */
+  fileRequest(ask: ReleaseAsk): Promise<Requested>;
+  /** Undefined where people have not decided within `timeoutS`. Aborting leaves the request as it is. */
+  takeRequest(ask: AwaitAsk, waiting?: Waiting<ReleaseProgress>): Promise<Released | undefined>;
+  withdrawRequest(handle: string): Promise<void>;
   /** Runs `[program, ...arguments]` with references in its environment; what it prints is masked. */
   run(command: readonly string[], options: RunOptions): Promise<RunResult>;
   /** Wipes the value when `use` is done. */
@@ -107,14 +113,20 @@ export function createClient(options: TransportOptions = {}): Client {
   // The shapes of answers are the daemon's word: who answers is settled by the socket's owner, and the daemon is of the same version.
   const call = async <T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> => (await requestJson(method, path, body)) as T; // cast: as said above
 
-  const release: Client['release'] = async (ask, waiting = {}) => {
-    let released: Released | undefined; // and not at once: the connection is kept when it is read to its end
-    for await (const line of requestEvents('POST', localPaths.release, ask, waiting.signal)) {
-      const event = line as ReleaseEvent; // cast: as said above
-      if (event.event === 'released') released = releasedOf(event);
+  const decided = async (path: string, ask: object, waiting: Waiting<ReleaseProgress>): Promise<Released | 'pending'> => {
+    let decision: Released | 'pending' | undefined; // and not at once: the connection is kept when it is read to its end
+    for await (const line of requestEvents('POST', path, ask, waiting.signal)) {
+      const event = line as AwaitEvent; // cast: as said above
+      if (event.event === 'released') decision = releasedOf(event);
+      else if (event.event === 'pending') decision = event.event;
       else if (event.event !== 'error') waiting.onProgress?.(event);
     }
-    if (released === undefined) throw noOutcome();
+    if (decision === undefined) throw noOutcome();
+    return decision;
+  };
+  const release: Client['release'] = async (ask, waiting = {}) => {
+    const released = await decided(localPaths.release, ask, waiting);
+    if (released === 'pending') throw noOutcome();
     return released;
   };
   const releaseAll = (references: readonly Reference[], { signal, onProgress, field, ...ask }: GetOptions = {}): Promise<Released> =>
@@ -144,6 +156,12 @@ export function createClient(options: TransportOptions = {}): Client {
     },
     request: (references, options = {}) => requestRelease(releaseAll, references, options),
     run: async (command, options) => (await import('./run.ts')).runProgram(releaseAll, command, options),
+    fileRequest: (ask) => call('POST', heldPaths.file, ask),
+    async takeRequest(ask, waiting = {}) {
+      const decision = await decided(heldPaths.await, ask, waiting);
+      return decision === 'pending' ? undefined : decision;
+    },
+    withdrawRequest: async (handle) => void (await call('POST', heldPaths.withdraw, { handle })),
     async withSecret(reference, use, getOptions) {
       const value = await get(reference, getOptions);
       try {

@@ -28,7 +28,7 @@ export const rooms: readonly Room[] = [
     packages: [],
     about: 'speaks to the relay and follows the org log; shared by daemon and console, runtime-neutral',
   },
-  { path: 'sdk', imports: ['protocol/local-api'], packages: ['node:*'], about: 'TypeScript client of the local daemon' },
+  { path: 'sdk', imports: ['protocol/local-api', 'protocol/local-api/held'], packages: ['node:*'], about: 'TypeScript client of the local daemon' },
   { path: 'mcp', imports: ['sdk', 'protocol/local-api'], packages: ['node:*', 'zod', '@modelcontextprotocol/server'], about: 'the same door for agents' },
   {
     path: 'proxy',

@@ -84,7 +84,7 @@ export function askFrom(args: Arguments): Omit<ReleaseAsk, 'items'> {
   };
 }
 
-function releasedJson(released: Released, { path, field, version, bytes }: Value): object {
+export function releasedJson(released: Released, { path, field, version, bytes }: Value): object {
   const text = new TextDecoder('utf-8', { ignoreBOM: true });
   const decoded = isUtf8(bytes) ? { value: text.decode(bytes) } : { value_base64: Buffer.from(bytes).toString('base64') };
   const about = { path, ...(field === undefined ? {} : { field }), version };
@@ -101,7 +101,7 @@ function isUtf8(bytes: Uint8Array): boolean {
 }
 
 /** A value may hold what moves the cursor or sends keys to the shell: seen, not obeyed. */
-function reveal(output: Output, { bytes }: Value, newline: boolean): void {
+export function reveal(output: Output, { bytes }: Value, newline: boolean): void {
   const text = new TextDecoder().decode(bytes);
   const shown = text
     .split(/([\n\t])/)

@@ -1,5 +1,6 @@
 // The shapes of what local programs may ask (spec/10-local-api.md §calls): unknown fields are refused, texts are checked before anything acts on them.
 import { z } from 'zod';
+import type { AwaitAsk } from '../../protocol/local-api/held.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { JoinAsk, LeaseEnd, NeedAsk, NeedWithdraw, PutAsk, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
 import { verifyClaim, verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
@@ -37,6 +38,10 @@ export const releaseAsk: z.ZodType<ReleaseAsk> = z.strictObject({
   timeoutS,
   leaseOnly: z.boolean().exactOptional(),
 });
+
+const handle = z.string().regex(/^[0-9a-f]{32}$/);
+export const awaitAsk: z.ZodType<AwaitAsk> = z.strictObject({ handle, timeoutS, one: z.boolean().exactOptional() });
+export const withdrawAsk: z.ZodType<Pick<AwaitAsk, 'handle'>> = z.strictObject({ handle });
 
 export const putAsk: z.ZodType<PutAsk> = z
   .strictObject({

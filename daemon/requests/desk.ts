@@ -30,7 +30,7 @@ import type { Pending } from './pending.ts';
 import { type Resolved, lifeOf, requireActive, resolve, resolveItems, verifyRequester } from './resolve.ts';
 import type { RequestKeys } from './request-keys.ts';
 import { type SentRequest, sendRequest } from './send.ts';
-import { type Waiting, waitForPeople } from './waiting.ts';
+import { type Taker, type Waiting, waitForPeople } from './waiting.ts';
 
 export interface DeskDeps {
   readonly machine: MachineIdentity;
@@ -52,14 +52,14 @@ export interface DeskDeps {
   readonly onProblem: (error: unknown) => void;
 }
 
-/** POST /v1/release */
-export async function release(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk): Promise<void> {
+/** POST /v1/release; with a taker, people are asked whatever leases there are, and nothing is opened before somebody came. */
+export async function release(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, taker?: Taker): Promise<void> {
   const { state, self } = requireActive(deps.link.log, deps.machine, deps.now());
   const items = resolveItems(state, self, wanted);
   const observation = await ask.observe();
   verifyRequester(items, observation);
   const names = items.map(({ item }) => item);
-  const leased = await deps.leases.read(names, observation);
+  const leased = taker ? ({ kind: 'none' } as const) : await deps.leases.read(names, observation);
   if (leased.kind === 'hit') {
     // One line in one write: this is the path that scripts walk a thousand times.
     return ask.reply.json({ event: 'released', from: 'lease', values: leased.values, approved_by: leased.approvedBy, lease: leased.lease });
@@ -71,7 +71,7 @@ export async function release(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk): Pro
   }
   const resolved = resolve(state, self, items, wanted, deps.now());
   await ask.countAsk();
-  await askPeople(deps, ask, wanted, { state, resolved, observation });
+  await askPeople(deps, ask, wanted, { state, resolved, observation, taker });
 }
 
 interface Asked {
@@ -79,6 +79,7 @@ interface Asked {
   readonly state: OrgState;
   readonly resolved: Resolved;
   readonly observation: Observation;
+  readonly taker: Taker | undefined;
 }
 
 async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: Asked): Promise<void> {
@@ -109,13 +110,13 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
   try {
     ask.reply.event(waitingEvent(asked, sent));
     using prepared = await openHalves(deps.machine, resolved.items, parts); // now: people look at the card, nobody waits for this
-    await waiting.until((sealed) => takeAnswer(deps, ask, asked, answers, waiting, sealed));
+    await waiting.until((sealed) => takeAnswer(deps, ask, asked, answers, waiting, sealed), asked.taker);
     items = await openItems({ machine: deps.machine, os: deps.observer.os }, resolved.items, prepared, answers.approvals);
     await ask.observe(); // the requester is still who it was
     const stillHolds = (): void => verifyStillHolds(deps, answers, waiting); // the log may have changed while the values were opened
     stillHolds();
     const lease = leaseFrom(deps, answers, anchor.held);
-    await writeRelease(deps, sent, answers, resolved, anchor.held, lease, stillHolds); // from here on the request is consumed, whatever happens
+    await writeRelease(deps, sent, answers, asked, anchor.held, lease, stillHolds); // from here on the request is consumed, whatever happens
     handOver(deps, ask, asked, sent, answers, items, anchor, lease);
   } catch (error) {
     disposeItems(items);
@@ -213,7 +214,7 @@ async function writeRelease(
   deps: DeskDeps,
   { request, signed }: SentRequest,
   answers: Answers,
-  { targets }: Resolved,
+  { resolved: { targets }, taker }: Asked,
   anchor: Anchor | undefined,
   lease: LeaseGrant | undefined,
   stillHolds: () => void,
@@ -225,7 +226,7 @@ async function writeRelease(
     rh: signed.rh,
     request: signed.bytes,
     evidence: answers.evidence,
-    note: anchor?.label ?? '',
+    note: [anchor?.label ?? '', ...(taker ? [`taken by ${taker.label}`] : [])].join(', '),
     tell: targets,
     consumes: true,
     ...(lease ? { lease } : {}),

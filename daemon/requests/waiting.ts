@@ -11,8 +11,15 @@ export interface Waiting {
   readonly refused: (error: unknown) => void;
   /** Throws withdrawn, or what `fail` was given. */
   check(): void;
-  /** Until `take` says true. Throws expired, withdrawn, what `fail` was given, or what `take` throws. */
-  until(take: (sealed: Uint8Array) => Promise<boolean>): Promise<void>;
+  /** Until `take` has said true, and somebody is there to get it. Throws expired, withdrawn, what `fail` was given, or what `take` throws. */
+  until(take: (sealed: Uint8Array) => Promise<boolean>, taker?: Taker): Promise<void>;
+}
+/** Who comes later for what was asked. */
+export interface Taker {
+  readonly isThere: boolean;
+  /** For the receipt. */
+  readonly label: string;
+  onCome(tell: () => void): void;
 }
 
 /** Answers that wait at once: more are a flood. */
@@ -31,19 +38,22 @@ export function waitForPeople({ lifeMs, clockMs, signal }: { readonly lifeMs: nu
     if (failure) throw failure.error;
   }
 
-  function expired(): DaemonError {
+  function expired(isEnough: boolean): DaemonError {
+    if (isEnough) return new DaemonError('expired', 'E_EXPIRED', 'it was approved, and nobody came for it in time', { next: 'ask again, and await it sooner' });
     const why = refusal === undefined ? 'nobody decided in time' : `nobody decided in time; an answer was refused (${refusal})`;
     const next = refusal === 'E_CLOCK' ? 'compare the clocks of this machine and of the devices' : 'ask again when somebody can look';
     return new DaemonError('expired', queue.length > 0 ? 'E_EXPIRED' : 'E_NO_APPROVAL', why, { next: `${next}; a late approval of this one does nothing` });
   }
 
-  async function next(): Promise<Uint8Array> {
+  /** Undefined once it is approved and somebody is there. */
+  async function next(isEnough: boolean, taker: Taker | undefined): Promise<Uint8Array | undefined> {
     for (;;) {
       check();
       const leftMs = deadlineMs - clockMs();
-      if (leftMs <= 0) throw expired();
+      if (leftMs <= 0) throw expired(isEnough);
       const first = queue.shift();
       if (first) return first;
+      if (isEnough && taker?.isThere !== false) return undefined;
       await pause(leftMs);
     }
   }
@@ -73,8 +83,15 @@ export function waitForPeople({ lifeMs, clockMs, signal }: { readonly lifeMs: nu
     },
     refused: (error) => void (refusal = codeOf(error)),
     check,
-    until: async (take) => {
-      while (!(await take(await next())));
+    until: async (take, taker) => {
+      taker?.onCome(() => wake());
+      let isEnough = false;
+      for (;;) {
+        if (isEnough && taker === undefined) return;
+        const sealed = await next(isEnough, taker);
+        if (sealed === undefined) return;
+        isEnough = (await take(sealed)) || isEnough;
+      }
     },
   };
 }

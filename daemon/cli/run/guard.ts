@@ -27,7 +27,7 @@ export function startGuard(folder?: string, links: readonly string[] = []): Guar
     throw new StillvaultError('error', 'without /bin/sh nothing would clean up if this process were killed; the program was not started', { cause });
   }
   const tell = (line: string): void => {
-    shell.stdin.write(`${line}\n`);
+    void shell.stdin.write(`${line}\n`);
     void shell.stdin.flush();
   };
   return {
