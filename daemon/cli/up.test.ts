@@ -201,7 +201,7 @@ describe('the story', () => {
   test('run: approved once, in the program’s environment', async () => {
     const child = start(['run', '-e', 'PGPASSWORD=prod/db-primary', '--', 'sh', '-c', 'printf "%s" "$PGPASSWORD"; exit 3'], given);
     await org.decide(await org.nextRequest(org.world.device('ada')), 'approve');
-    expect(await child.ended).toMatchObject({ code: 3, out: 'correct horse' });
+    expect(await child.ended).toMatchObject({ code: 3, out: '[masked]' });
   });
 
   test('a lease answers the next read at once, is listed, and ends when told to', async () => {
