@@ -48,6 +48,7 @@ export async function requestRelease(release: Release, references: readonly Refe
     waiting,
     await: async () => {
       const values = await released;
+      leaving.signal.throwIfAborted(); // withdrawn meanwhile: they are wiped
       isTaken = true;
       return values;
     },

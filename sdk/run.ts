@@ -41,9 +41,14 @@ export async function runProgram(
   const names = Object.keys(wanted);
   if (names.length === 0) throw new StillvaultError('usage', 'which secrets? give env: { NAME: reference }');
   const { values } = await release(Object.values(wanted), asked);
-  const mask = createMask(noMask ? [] : values.map(({ bytes }) => bytes));
-  const env = { ...baseEnv, ...Object.fromEntries(names.map((name, at) => [name, textOf(name, values[at]?.bytes ?? new Uint8Array(0))])) };
-  for (const { bytes } of values) bytes.fill(0);
+  let mask: Mask;
+  let env: Record<string, string | undefined>;
+  try {
+    mask = createMask(noMask ? [] : values.map(({ bytes }) => bytes));
+    env = { ...baseEnv, ...Object.fromEntries(names.map((name, at) => [name, textOf(name, values[at]?.bytes ?? new Uint8Array(0))])) };
+  } finally {
+    for (const { bytes } of values) bytes.fill(0);
+  }
   asked.signal?.throwIfAborted();
   return start(program, args, { env, mask, ...(cwd === undefined ? {} : { cwd }), stdin, onStdout, onStderr, signal: asked.signal });
 }
