@@ -1,11 +1,12 @@
 // `stillvault run --proxy` and `stillvault proxy` with the programs people use, against hosts with TLS of their own (spec/16-proxy.md).
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { infoAt } from '../../mcp/test-host.ts';
 import { createAuthority } from '../../proxy/authority.ts';
 import { type StubDaemon, releasing, startStubDaemon } from '../../testing/stub-daemon.ts';
+import { asUid, createFolder, noSecondUid } from '../intake/test-world.ts';
 import { type Ended, run, start } from './test-command-line.ts';
 
 const value = 'real-value-0001/+=';
@@ -185,6 +186,35 @@ describe('stillvault run --proxy', () => {
     expect(daemon.asks.slice(asked).filter(({ call }) => call === 'POST /v1/release')).toEqual([]);
   });
 });
+
+test.skipIf(noSecondUid !== '')(
+  `INV-PROXY-MEMORY the program cannot read the memory of the proxy that started it ${noSecondUid}`,
+  async () => {
+    using place = createFolder();
+    for (const open of [place.path, daemon.folder]) chmodSync(open, 0o755);
+    chmodSync(daemon.socketPath, 0o777);
+    const bun = join(place.path, 'bun');
+    copyFileSync(process.execPath, bun);
+    const bundle = await Bun.build({ entrypoints: [join(import.meta.dir, '../main.ts')], target: 'bun', splitting: true, outdir: place.path });
+    expect(bundle.success).toBe(true);
+    const words = [
+      ...asUid(65_533),
+      bun,
+      join(place.path, 'main.js'),
+      'run',
+      '--proxy',
+      '-e',
+      'KEY=prod/key',
+      '--',
+      'sh',
+      '-c',
+      'stat -c %u /proc/$PPID/mem /proc/$$/mem',
+    ];
+    const child = Bun.spawn(words, { env: { PATH: process.env['PATH'] ?? '', HOME: '/nonexistent', STILLVAULT_SOCKET: daemon.socketPath }, cwd: '/' });
+    expect(await new Response(child.stdout).text()).toBe('0\n65533\n');
+  },
+  20_000,
+);
 
 describe('stillvault proxy', () => {
   test.skipIf(Bun.which('curl') === null)('prints what a program needs, serves it, and ends with Ctrl-C', async () => {

@@ -81,6 +81,8 @@ export async function openProxy({ args, world, output, client }: Call, { plain, 
     log: (line) => output.note(printable(line)),
   });
   isRunning = true;
+  // Closes our memory to the program. Not where the daemon will be asked again: it could not see who asks either.
+  if (!isLazy && ask.lease === undefined && ask.leaseOnly !== true) (await import('../../intake/libc.ts')).libc()?.setNonDumpable();
   return {
     ...proxy,
     async [Symbol.asyncDispose]() {
