@@ -614,3 +614,19 @@ test('an org id is not what a client is told but what its log gives', async () =
   log.addKey(0, found(world.mk.get(0), 'key'));
   expect(await codeOf(log.sync())).toBe('E_CHAIN_GAP');
 });
+
+test('INV-LOG-SYNC a page of which one signature is bad: nothing of it is kept before, and what is right in it counts', async () => {
+  const { world, relay } = await orgAtRelay();
+  const forged = (await world.draft('org.freeze', { reason: 'forged' })).slice();
+  forged[forged.length - 1] = (forged.at(-1) ?? 0) ^ 1; // within the assertion's signature
+  await inject(world, relay, forged, ehOf(forged));
+  await world.append('org.freeze', { reason: 'right' });
+  await world.append('org.unfreeze', { reason: '' });
+  await publishRest(world, relay, 3);
+  const { log, store } = await clientOf(world, relay);
+  const heads: number[] = [];
+  log.onChange(({ head }) => heads.push(head.seq));
+  expect((await log.sync()).head).toEqual(world.state.head);
+  expect(heads).toEqual([world.state.head.seq]);
+  expect(found(store.held, 'log').entries.map(({ eh }) => eh)).toEqual(world.entries.map(({ eh }) => eh));
+});
