@@ -9,15 +9,19 @@ import type { TokenId } from '../protocol/hash.ts';
 import { idFrom } from '../testing/world-people.ts';
 import { type ScaleMachine, type ScaleOrg, type ScaleSize, fullSize, makeScaleOrg } from '../testing/scale-org.ts';
 import { type Spread, spreadOf } from './measure.ts';
+import { type ScaleConsoleFigures, scaleConsoleFigures } from './scale-console.ts';
 
 export interface ScaleFigures {
   readonly entries: number;
   readonly logMB: number;
   /** Until `status` answers with the head of the log. */
   readonly startFromOwnStateMs: Spread;
+  /** Start and stop, of the processor: what a busy machine does not change much. */
+  readonly startFromOwnStateCpuMs: Spread;
   readonly startVerifyingAllMs: number;
   /** Records opened, verified and stored, without the network. */
   readonly fromNothingMs: number;
+  readonly console: ScaleConsoleFigures;
   readonly daemonMB: { readonly fromOwnState: number; readonly verifyingAll: number; readonly fromNothing: number };
 }
 
@@ -45,8 +49,10 @@ export async function scaleFigures(say: (line: string) => void, size: ScaleSize 
       entries: org.entries.length,
       logMB: Math.round(org.entries.reduce((sum, { bytes }) => sum + bytes.length, 0) / 1e6),
       startFromOwnStateMs: spreadOf(later.map(({ ms }) => ms)),
+      startFromOwnStateCpuMs: spreadOf(later.map(({ cpuMs }) => cpuMs)),
       startVerifyingAllMs: first.ms,
       fromNothingMs: nothing.ms,
+      console: await scaleConsoleFigures(org, say),
       daemonMB: { fromOwnState: Math.max(...later.map(({ mb }) => mb)), verifyingAll: first.mb, fromNothing: nothing.mb },
     };
   } finally {
@@ -67,18 +73,21 @@ async function makeOrg(keyPath: string, size: ScaleSize, say: (line: string) => 
 
 interface Start {
   readonly ms: number;
+  readonly cpuMs: number;
   readonly mb: number;
 }
 
 /** The real program, its relay away. */
 async function startOnce(stateDir: string, socketPath: string, seq: number, say: (line: string) => void): Promise<Start> {
   const from = performance.now();
+  let found: { readonly ms: number; readonly mb: number } | undefined;
   const daemon = Bun.spawn([executable, 'daemon', '--state', stateDir, '--socket', socketPath], { stdout: 'ignore', stderr: 'pipe' });
   void tell(daemon.stderr, say);
   try {
     for (;;) {
       const status = await statusOf(socketPath);
-      if (status?.log?.seq === seq) return { ms: Math.round(performance.now() - from), mb: Math.round(status.memoryBytes / 1e6) };
+      if (status?.log?.seq === seq) found = { ms: Math.round(performance.now() - from), mb: Math.round(status.memoryBytes / 1e6) };
+      if (found) break;
       if (daemon.exitCode !== null) throw new Error('the daemon did not start');
       await Bun.sleep(5);
     }
@@ -86,6 +95,7 @@ async function startOnce(stateDir: string, socketPath: string, seq: number, say:
     daemon.kill('SIGTERM');
     await daemon.exited;
   }
+  return { ...found, cpuMs: Math.round(Number(daemon.resourceUsage()?.cpuTime.total ?? 0) / 1_000) };
 }
 
 interface KnownStatus {
@@ -102,12 +112,12 @@ async function tell(stream: ReadableStream<Uint8Array>, say: (line: string) => v
 }
 
 /** A client without anything reads the log of a relay in its own process: `scale-reader.ts`. */
-async function fromNothing(dir: string, { state, entries, world }: ScaleOrg): Promise<Start> {
+async function fromNothing(dir: string, { state, entries, world }: ScaleOrg): Promise<Omit<Start, 'cpuMs'>> {
   mkdirSync(dir);
   const lengths = new Uint32Array(entries.map(({ bytes }) => bytes.length));
   writeFileSync(join(dir, 'lengths'), lengths);
   writeFileSync(join(dir, 'entries'), Buffer.concat(entries.map(({ bytes }) => bytes)));
   writeFileSync(join(dir, 'mk'), world.mk.get(0) ?? new Uint8Array(0));
   const reader = Bun.spawn([process.execPath, join(import.meta.dir, 'scale-reader.ts'), dir, state.org], { stdout: 'pipe', stderr: 'inherit' });
-  return JSON.parse(await new Response(reader.stdout).text()) as Start; // its one line
+  return JSON.parse(await new Response(reader.stdout).text()) as Omit<Start, 'cpuMs'>; // its one line
 }
