@@ -268,6 +268,25 @@ describe('in a folder of others', () => {
     expect(namesOf(await scan(folder))).toEqual([[1, 'token']]);
   });
 
+  test.each([
+    ['spaces', '.env', `A=a${' '.repeat(1_000_000)}b`],
+    ['spaces', 'a.ini', `a=${' '.repeat(1_000_000)}`],
+    ['beginnings of keys', 'a.js', '-----BEGIN PRIVATE KEY-----\n'.repeat(37_000)],
+    ['beginnings of keys', 'a.pem', '-----BEGIN PRIVATE KEY-----'.repeat(38_000)],
+    ['beginnings of tokens', '.env', `A=${'sk-'.repeat(340_000)}`],
+    ['beginnings of JWTs', '.env', `A=${'eyJaaaaaaaaaa.'.repeat(70_000)}`],
+    ['open quotes', '.env', 'A="\n'.repeat(250_000)],
+    [
+      'a thousand secrets',
+      'secrets.json',
+      JSON.stringify(Object.fromEntries(Array.from({ length: 9_000 }, (_, at) => [`p${at}_password`, `Zeppelin-${at}-${'x'.repeat(60)}y`]))),
+    ],
+  ])('a file made to be slow: %s in %s', async (_what, name, text) => {
+    using folder = makeFolder();
+    folder.write(name, text);
+    expect((await scan(folder)).files).toBe(1); // and within the time of a test
+  });
+
   test('nothing there, and no such folder', async () => {
     using folder = makeFolder();
     mkdirSync(join(folder.path, 'empty'));

@@ -41,7 +41,7 @@ function copiesOf(path: string): readonly string[] {
     (other === `#${name}#` ||
       other === `.#${name}` ||
       ((other.startsWith(`${name}~`) || other.startsWith(`${name}.`) || other.startsWith(`.${name}.`)) &&
-        /(?:~|\.(?:sw[a-p]|bak|backup|orig|old|save|tmp|rej)\d*)$/.test(other)));
+        /(?:~|\.(?:sw[a-p]|bak|backup|orig|old|save|tmp|rej|stillvault)\d*)$/.test(other)));
   try {
     return readdirSync(dirname(path))
       .filter(isCopy)

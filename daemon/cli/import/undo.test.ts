@@ -1,10 +1,10 @@
 // `stillvault import`: AWS, npm, git and docker, and the way back with its refusals.
 import { describe, expect, test } from 'bun:test';
-import { lstatSync, readdirSync, writeFileSync } from 'node:fs';
+import { lstatSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failure } from '../../../testing/stub-daemon.ts';
 import { tracesIn } from '../../../testing/traces.ts';
-import { detailOf, importing, makeFolder, plain, rewritten, startStoring } from '../test-storing.ts';
+import { denied, detailOf, importing, makeFolder, plain, rewritten, startStoring } from '../test-storing.ts';
 
 describe('other files', () => {
   const key = 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYzqLm7n4';
@@ -87,6 +87,28 @@ describe('the way back is refused', () => {
     writeFileSync(join(folder.path, '.env'), `${rewritten}\n`);
     expect(detailOf(await importing(folder, daemon, '--undo', '.env'))).toBe('E_IMPORT_CHANGED');
     expect(folder.read('.env')).toBe(`${rewritten}\n`);
+  });
+  test('a crash right before the rename, or right after it: the same command goes on', async () => {
+    using folder = makeFolder();
+    await using daemon = await startStoring();
+    const records = join(folder.env['STILLVAULT_HOME'] ?? '', 'import');
+    const change = (more: object): void => {
+      const [name = ''] = readdirSync(records);
+      writeFileSync(join(records, name), JSON.stringify({ ...(JSON.parse(readFileSync(join(records, name), 'utf8')) as object), ...more })); // what import wrote
+    };
+    folder.write('.env', plain);
+    daemon.onPut = ({ path }) => (path === 'shop/DATABASE_URL' ? denied() : undefined);
+    await importing(folder, daemon, '.env', '--yes');
+    change({ undo: { after: '0'.repeat(64), edits: [] } });
+    daemon.onPut = () => undefined;
+    expect((await importing(folder, daemon, '.env', '--yes')).code).toBe(0);
+    expect(daemon.puts).toHaveLength(3);
+    change({ key: Buffer.alloc(32).toString('base64') });
+    expect((await importing(folder, daemon, '.env', '--yes')).code).toBe(0);
+    expect(folder.state().toString()).not.toContain('"key"');
+    expect(folder.read('.env')).toBe(rewritten);
+    expect((await importing(folder, daemon, '--undo', '.env')).code).toBe(0);
+    expect(folder.read('.env')).toBe(plain);
   });
   test('a record that somebody wrote to', async () => {
     using folder = makeFolder();

@@ -48,7 +48,8 @@ function valueAt(text: string, from: number, end: number): Found | undefined {
   if (from < end && (quote === '"' || quote === "'")) return quotedAt(text, from, quote);
   const bare = bareValue.exec(text.slice(from, end))?.[0];
   if (bare === undefined) return { value: '', from, to: from };
-  const value = bare.replace(/\s+#.*$/, '').trimEnd();
+  const comment = bare.search(/\s#/); // one space only: a run of them would be tried from each of its places
+  const value = (comment < 0 ? bare : bare.slice(0, comment)).trimEnd();
   const unsure = value.includes('#')
     ? 'a # without quotes: some programs end the value there'
     : /["'`\\]/.test(value)

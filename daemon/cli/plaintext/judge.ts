@@ -9,7 +9,7 @@ const shapes: readonly (readonly [what: string, pattern: RegExp])[] = [
   ['Stripe live key', /(?<![A-Za-z0-9])[sr]k_live_[A-Za-z0-9]{16,250}/],
   ['Stripe webhook secret', /(?<![A-Za-z0-9])whsec_[A-Za-z0-9+/=]{24,100}/],
   ['Anthropic key', /(?<![A-Za-z0-9])sk-ant-[A-Za-z0-9_-]{32,200}/],
-  ['OpenAI key', /(?<![A-Za-z0-9])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]*[0-9][A-Za-z0-9_-]{30,250}/],
+  ['OpenAI key', /(?<![A-Za-z0-9])sk-(?:proj-|svcacct-|admin-)?[A-Za-z0-9_-]{0,250}[0-9][A-Za-z0-9_-]{30,250}/],
   ['Google API key', /(?<![A-Za-z0-9])AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])/],
   ['Google client secret', /(?<![A-Za-z0-9])GOCSPX-[A-Za-z0-9_-]{28}/],
   ['npm token', /(?<![A-Za-z0-9])npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])/],

@@ -20,7 +20,7 @@ export const iniSpots: Finder = (text) => {
   let section = '';
   return linesOf(text).flatMap((words, at) => {
     section = /^\s*\[([^\]]{1,200})\]/.exec(words)?.[1] ?? section;
-    const [, key, raw] = /^\s*(?![#;])([^\s=:#;]{1,200})\s*[=:]\s*(.{1,4096}?)\s*$/.exec(words) ?? [];
+    const [, key, raw] = /^(?![#;])([^\s=:#;]{1,200})\s*[=:]\s*(.{1,4096})/.exec(words.trim()) ?? [];
     if (key === undefined || raw === undefined) return [];
     const found = judge(key.replace(/^.*:/, ''), unquoted(raw));
     return found === undefined ? [] : [{ line: at + 1, name: section === '' ? key : `${section}.${key}`, what: found.what }];
@@ -28,13 +28,15 @@ export const iniSpots: Finder = (text) => {
 };
 
 /** Any line with the shape of a token. */
-export const shapeSpots: Finder = (text) =>
-  linesOf(text).flatMap((words, at) => {
-    const what = secretShape(words.length > maxLine ? words.slice(0, maxLine) : words);
-    if (what === undefined || (what === 'private key' && !holdsPlainKey(text))) return [];
+export const shapeSpots: Finder = (text) => {
+  let isPlain: boolean | undefined; // looked up once: a hostile file is all beginnings of keys
+  return linesOf(text).flatMap((words, at) => {
+    const what = secretShape(words);
+    if (what === undefined || (what === 'private key' && !(isPlain ??= holdsPlainKey(text)))) return [];
     const name = /([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?\s*[:=]/.exec(words)?.[1] ?? '';
     return [{ line: at + 1, name, what }];
   });
+};
 
 /** A private key that no passphrase protects. */
 export const keySpots: Finder = (text) => {
@@ -82,13 +84,16 @@ export const treeSpots =
     } catch {
       return shapeSpots(text); // not of its form: what has the shape of a token is one all the same
     }
-    return leavesOf(tree).flatMap(({ path, value }) => {
+    const spots: Spot[] = [];
+    for (const { path, value } of leavesOf(tree)) {
       const key = path.at(-1) ?? '';
       const isNamed = always.test(key) && value.length >= 4 && !isPlaceholder(value);
       const what = isNamed ? 'credential' : judge(/^\d+$/.test(key) ? (path.at(-2) ?? key) : key, value)?.what;
-      if (what === undefined || (what === 'private key' && !holdsPlainKey(value))) return [];
-      return [{ line: lineOfValue(text, value), name: path.join('.').slice(0, 200), what }];
-    });
+      if (what === undefined || (what === 'private key' && !holdsPlainKey(value))) continue;
+      spots.push({ line: lineOfValue(text, value), name: path.join('.').slice(0, 200), what });
+      if (spots.length >= maxSpots) break;
+    }
+    return spots;
   };
 
 /** Texts of a tree with where they are; bounded, since aliases can make a small file a large tree. */
@@ -104,11 +109,17 @@ export function leavesOf(tree: unknown): readonly { readonly path: readonly stri
 }
 const maxLeaves = 10_000;
 const maxDepth = 32;
+/** Of one file: who has more has lost it as a whole. */
+const maxSpots = 1_000;
 const maxLine = 16_384;
+const maxKey = 20_000;
 
 /** Encrypted keys say so: in a header, or as the cipher inside. */
 export function holdsPlainKey(text: string): boolean {
-  for (const [, kind = '', body = ''] of text.matchAll(/-----BEGIN ((?:[A-Z0-9]+ )*)PRIVATE KEY(?: BLOCK)?-----([^]{0,20000}?)-----END/g)) {
+  for (const { 0: begin, 1: kind = '', index } of text.matchAll(/-----BEGIN ((?:[A-Z0-9]{1,20} ){0,4})PRIVATE KEY(?: BLOCK)?-----/g)) {
+    const end = text.indexOf('-----END', index);
+    if (end < 0) return false;
+    const body = text.slice(index + begin.length, Math.min(end, index + maxKey));
     if (kind.includes('ENCRYPTED') || /Proc-Type: 4,ENCRYPTED/.test(body)) continue;
     const digits = body.replace(/^(?:[A-Za-z-]+: .*)$/gm, '').replace(/\\n|[\s"',+]/g, '');
     if (digits.length < 60 || !/^[A-Za-z0-9+/=-]+$/.test(digits)) continue; // a word about keys, not a key
@@ -121,7 +132,7 @@ export function holdsPlainKey(text: string): boolean {
 }
 
 function linesOf(text: string): readonly string[] {
-  return text.split(/\r?\n/);
+  return text.split(/\r?\n/).map((line) => line.slice(0, maxLine));
 }
 
 function unquoted(text: string): string {
