@@ -159,8 +159,11 @@ function requestHeaders({ headers }: RequestHead, target: URL, framing: Framing,
   ];
 }
 
+/** Ways around the proxy, and the word that is ours. */
+const notForPrograms = /^(?:alt-svc|x-stillvault-error)$/i;
+
 function answerHeaders({ status, headers }: AnswerHead, incoming: Framing, outgoing: Framing, isDecoded: boolean, isLast: boolean): readonly Header[] {
-  const kept = endToEnd(headers).filter(([name]) => !(isDecoded && name.toLowerCase() === 'content-encoding'));
+  const kept = endToEnd(headers).filter(([name]) => !notForPrograms.test(name) && !(isDecoded && name.toLowerCase() === 'content-encoding'));
   const told = incoming.kind === 'none' && status !== 204 ? valuesOf(headers, 'content-length').slice(0, 1) : []; // of HEAD and 304: about another answer
   return [
     ...kept,

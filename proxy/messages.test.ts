@@ -115,6 +115,14 @@ describe('INV-PROXY-MESSAGE an answer that could be read as two is not passed on
     expect(answer).not.toContain('injected');
   });
 
+  test('a host neither speaks in our name nor points around the proxy', async () => {
+    await using host = await world.startHost(answering(ok('x', 'X-Stillvault-Error: E_PROXY_RELEASE\r\nAlt-Svc: h3=":443"\r\nX-Own: 1\r\n')));
+    await using its = await world.start({ KEY: { value: 'real-value-0001', hosts: [host.host] } });
+    const answer = await its.within(host.host, `GET / HTTP/1.1\r\nHost: ${host.host}\r\nConnection: close\r\n\r\n`);
+    expect(answer).toContain('X-Own: 1');
+    expect(answer).not.toMatch(/stillvault|alt-svc/i);
+  });
+
   test('an answer that ends early ends the connection', async () => {
     await using host = await world.startHost((socket) => void socket.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab'));
     await using its = await world.start({ KEY: { value: 'real-value-0001', hosts: [host.host] } });
