@@ -1,5 +1,17 @@
 // The files in which programs keep secrets, how to look into them, and the door that we have for each (spec/19-import.md §places).
-import { type Finder, dotenvSpots, gitCredentialSpots, iniSpots, keySpots, netrcSpots, npmrcSpots, pgpassSpots, shapeSpots, treeSpots } from './spots.ts';
+import {
+  type Finder,
+  dotenvSpots,
+  exportSpots,
+  gitCredentialSpots,
+  iniSpots,
+  keySpots,
+  netrcSpots,
+  npmrcSpots,
+  pgpassSpots,
+  shapeSpots,
+  treeSpots,
+} from './spots.ts';
 
 export interface Place {
   readonly kind: string;
@@ -112,6 +124,8 @@ export const places: readonly Place[] = [
     find: treeSpots(jsonc, /^(?:access_?token|refresh_?token|id_?token)$/i),
     door: 'the host keeps its own login here: nothing of ours replaces it',
   },
+  { kind: 'export', match: /\.csv$/i, find: exportSpots, door: 'stillvault import FILE; then delete it' },
+  { kind: 'export', match: /bitwarden[^/]*\.json$/i, find: treeSpots(jsonc, /^(?:password|totp|privateKey)$/), door: 'stillvault import FILE; then delete it' },
   {
     kind: 'JSON',
     match: /\/(?:secrets?|credentials?|service[-_]?account[^/]*|appsettings[^/]*|local\.settings|config|keyfile)\.json$/,

@@ -74,6 +74,13 @@ export const npmrcSpots: Finder = (text) =>
     return key === undefined || value === undefined || isPlaceholder(unquoted(value)) ? [] : [{ line: at + 1, name: key, what: 'registry token' }];
   });
 
+/** A table with a column of passwords: what password managers export. */
+export const exportSpots: Finder = (text) => {
+  const [head = '', ...rows] = linesOf(text);
+  const hasPasswords = /(?:^|,)\ufeff?"?(?:login_)?password"?(?:,|$)/i.test(head) && rows.some((row) => row.includes(','));
+  return hasPasswords ? [{ line: 1, name: '', what: 'export of a password manager' }] : shapeSpots(text);
+};
+
 /** Keys that hold a secret in one kind of file, whatever its value looks like. */
 export const treeSpots =
   (parse: (text: string) => unknown, always = /(?!)/): Finder =>
