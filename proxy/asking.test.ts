@@ -1,5 +1,6 @@
 // When people are asked, what a lease counts, and what a denial means (spec/16-proxy.md §asking).
 import { afterAll, describe, expect, test } from 'bun:test';
+import { readdirSync } from 'node:fs';
 import type { ReleaseAsk } from '../protocol/local-api.ts';
 import { failure, releasing, someLease } from '../testing/stub-daemon.ts';
 import { type ProxyWorld, type TestHost, type TestProxy, createProxyWorld } from './test-world.ts';
@@ -29,7 +30,8 @@ describe('INV-PROXY-ASK without --ttl', () => {
   test('a denial before the start starts nothing', async () => {
     await using host = await world.startHost();
     const denied = { 'POST /v1/release': (ask: { json(value: object, status: number): void }) => ask.json(failure('denied', 'ben denied it'), 403) };
-    expect(world.start(secretsFor(host), {}, denied)).rejects.toMatchObject({ code: 'denied' });
+    await expect(world.start(secretsFor(host), {}, denied)).rejects.toMatchObject({ code: 'denied' });
+    expect(readdirSync(world.folder).filter((name) => name.startsWith('stillvault-proxy-'))).toEqual([]);
   });
 
   test('--lazy asks at the first use, once for the secrets of that request', async () => {

@@ -1,13 +1,13 @@
 // Starts the egress proxy: one listener on loopback, one credential, one authority, one set of secrets (spec/16-proxy.md).
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { type Socket, createServer } from 'node:net';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type Server, type Socket, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StillvaultError } from '../sdk/errors.ts';
 import { isLoopback } from '../sdk/sending.ts';
 import { createAuthority } from './authority.ts';
 import { bounds } from './bounds.ts';
-import { type Rules, isNamed, serveConnection } from './connection.ts';
+import { type ConnectionDeps, type Rules, isNamed, serveConnection } from './connection.ts';
 import { type DeskOptions, createDesk } from './desk.ts';
 import { proxyEnvironment } from './environment.ts';
 import { readRoots } from './roots.ts';
@@ -34,37 +34,38 @@ export interface RunningProxy extends AsyncDisposable {
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const { env, plain, caFiles, port, now, random, log, variables } = options;
   const rules: Rules = options;
+  // Everything that can fail without people does so before they are asked; what was made is undone where a later step fails.
+  await using undo = new AsyncDisposableStack();
   const roots = readRoots(env, caFiles);
+  const folder = createFolder(env['XDG_RUNTIME_DIR']);
+  undo.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const ending = new AbortController();
+  const { server, open, serve } = createListener();
+  await listen(server, port);
+  undo.defer(async () => {
+    ending.abort();
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of open) socket.destroy();
+    await closed;
+  });
   const desk = createDesk({ ...options, nowMs: () => performance.now() });
+  undo.defer(() => desk.end());
   await desk.open();
   const authority = await createAuthority(random, now);
-  const upstream = createUpstream(roots, (target) => isNamed(target, rules, desk), options.lookup);
   const token = Buffer.from(random(24)).toString('base64url');
-  const ending = new AbortController();
   const secretKey = desk.placeholders.get('AWS_SECRET_ACCESS_KEY');
   const keyId = desk.placeholders.get('AWS_ACCESS_KEY_ID') ?? plain['AWS_ACCESS_KEY_ID'];
-  const deps = {
+  const deps: ConnectionDeps = {
     credential: Buffer.from(`stillvault:${token}`).toString('base64'),
     rules,
     desk,
     aws: secretKey === undefined || keyId === undefined ? undefined : { keyId, secretKey },
     authority,
-    upstream,
+    upstream: createUpstream(roots, (target) => isNamed(target, rules, desk), options.lookup),
     signal: ending.signal,
     log,
   };
-  const open = new Set<Socket>();
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
-    if (open.size >= bounds.connections) return void socket.destroy();
-    open.add(socket);
-    socket.once('close', () => open.delete(socket)).on('error', () => undefined);
-    void serveConnection(socket, deps).catch(() => socket.destroy());
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(new StillvaultError('error', `the proxy cannot listen on port ${port} of this machine`, { cause })));
-    server.listen(port, '127.0.0.1', resolve);
-  });
-  const folder = mkdtempSync(join(env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'stillvault-proxy-'));
+  serve((socket) => serveConnection(socket, deps));
   const [addedFile, wholeFile] = [join(folder, 'authority.pem'), join(folder, 'authorities.pem')];
   writeFileSync(addedFile, `${roots.extra}${authority.cert}`, { mode: 0o600 });
   writeFileSync(wholeFile, `${roots.system}${roots.extra}${authority.cert}`, { mode: 0o600 });
@@ -72,19 +73,52 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const url = `http://stillvault:${token}@127.0.0.1:${address !== null && typeof address === 'object' ? address.port : port}`;
   const named = [...desk.hosts(), ...rules.allowed, ...rules.tunnelled];
   const isLocalServed = named.some((host) => isLoopback(host.toLowerCase().replace(/:\d+$/, '')));
+  const running = undo.move();
   return {
     url,
     environment: {
       ...proxyEnvironment({ url, addedFile, wholeFile, isLocalServed }),
       ...Object.fromEntries([...variables.keys()].map((name) => [name, desk.placeholders.get(name) ?? ''])),
     },
-    async [Symbol.asyncDispose]() {
-      ending.abort();
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of open) socket.destroy();
-      await closed;
-      desk.end();
-      rmSync(folder, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** In memory where the system has such a place; a session that was left names one that is gone. */
+function createFolder(runtime: string | undefined): string {
+  const parent = runtime !== undefined && existsSync(runtime) ? runtime : tmpdir();
+  try {
+    return mkdtempSync(join(parent, 'stillvault-proxy-'));
+  } catch (cause) {
+    throw new StillvaultError('error', `no folder for certificates can be made in ${parent}; nobody was asked`, { cause });
+  }
+}
+
+interface Listener {
+  readonly server: Server;
+  readonly open: ReadonlySet<Socket>;
+  /** Connections that came before this are refused. */
+  readonly serve: (connection: (socket: Socket) => Promise<void>) => void;
+}
+
+function createListener(): Listener {
+  const open = new Set<Socket>();
+  let connection: ((socket: Socket) => Promise<void>) | undefined;
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on('error', () => undefined);
+    if (connection === undefined || open.size >= bounds.connections) return void socket.destroy();
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+    connection(socket).catch(() => socket.destroy());
+  });
+  return { server, open, serve: (how) => (connection = how) };
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new StillvaultError('error', `the proxy cannot listen on port ${port} of this machine; nobody was asked`, { cause })),
+    );
+    server.listen(port, '127.0.0.1', resolve);
+  });
 }

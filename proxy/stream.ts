@@ -21,7 +21,7 @@ export interface Stream {
 }
 
 export function createStream(socket: Socket, idleMs: number = bounds.idleMs): Stream {
-  let chunks: Uint8Array[] = [];
+  const chunks: Uint8Array[] = [];
   let size = 0;
   let state: 'open' | 'ended' | ProxyError = 'open';
   let wake: (() => void) | undefined;
@@ -71,15 +71,14 @@ export function createStream(socket: Socket, idleMs: number = bounds.idleMs): St
         if (state !== 'open') throw state;
         await new Promise<void>((resolve) => (wake = resolve));
       }
-      const [first] = chunks;
-      chunks = chunks.slice(1);
+      const first = chunks.shift();
       size -= first?.length ?? 0;
       if (size <= bounds.readAheadBytes) socket.resume();
       return first;
     },
     unread(bytes) {
       if (bytes.length === 0) return;
-      chunks = [bytes, ...chunks];
+      chunks.unshift(bytes);
       size += bytes.length;
     },
     async write(bytes) {

@@ -70,7 +70,7 @@ describe('INV-PROXY-HOST a secret goes to the hosts of its policy only:', () => 
   });
 
   test('a secret whose policy names no host stops before anybody is asked', async () => {
-    expect(world.start(secret())).rejects.toMatchObject({ code: 'policy_forbids' });
+    await expect(world.start(secret())).rejects.toMatchObject({ code: 'policy_forbids' });
   });
 
   test('over plain http it stays here, though the policy names the host', async () => {

@@ -175,13 +175,15 @@ describe('stillvault run --proxy', () => {
     ['an odd host', ['run', '--proxy', '--allow-host', 'https://x/', '-e', 'A=prod/key', 'true'], 'is no host'],
     ['certificates that are none', ['run', '--proxy', '--ca', '/dev/null', '-e', 'A=prod/key', 'true'], 'holds no certificate'],
     ['nothing to put in', ['run', '--proxy', 'true'], 'which secrets'],
+    ['a port that is taken', ['proxy', '-e', 'A=prod/key', '--listen', 'TAKEN'], 'cannot listen'],
     ['another address', ['proxy', '--listen', '0.0.0.0:1', '-e', 'A=prod/key'], '127.0.0.1'],
     ['operands', ['proxy', '-e', 'A=prod/key', 'true'], 'run --proxy'],
     ['nothing to put in, standing', ['proxy'], 'which secrets'],
   ])('%s', async (_, words, says) => {
     const asked = daemon.asks.length;
-    const { code, err } = await run(words, { socketPath: daemon.socketPath });
-    expect(code).toBe(words[0] === 'run' ? 125 : 2);
+    const given = words.map((word) => word.replace('TAKEN', `127.0.0.1:${server.port}`));
+    const { code, err } = await run(given, { socketPath: daemon.socketPath, env: { XDG_RUNTIME_DIR: '/nonexistent' } });
+    expect(code).toBe(words[0] === 'run' ? 125 : says === 'cannot listen' ? 1 : 2);
     expect(err).toContain(says);
     expect(daemon.asks.slice(asked).filter(({ call }) => call === 'POST /v1/release')).toEqual([]);
   });
