@@ -1,7 +1,7 @@
 // `npm run bench`: every figure that the project states, measured in this tree, in one run, paired where there is a peer.
 //   npm run bench                 all figures as text
 //   npm run bench -- --json       as one JSON object on standard output
-//   npm run bench -- --only get   one of: get, read, release, relay, scale, proxy, console
+//   npm run bench -- --only get   one of: get, read, release, relay, scale, proxy, mask, console
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util';
 import { consoleFigures } from './console.ts';
 import { getCommand } from './get-command.ts';
 import { leasedRead } from './leased-read.ts';
+import { maskFigures } from './mask.ts';
 import { machineNoise } from './measure.ts';
 import { proxyFigures } from './proxy.ts';
 import { releaseLegs } from './release-legs.ts';
@@ -46,6 +47,7 @@ await measure('relay', 'relay: 5,000 idle connections, then whole loops with ful
 }));
 await measure('scale', 'an organisation of 500 devices, 500 machines, 10,000 secrets, 100,000 entries (ms, MB)', () => scaleFigures(say));
 await measure('proxy', 'egress proxy against a plain CONNECT proxy (ms; 32 MiB down and up)', () => proxyFigures());
+await measure('mask', 'masking of `stillvault run` against a plain pipe (ms for 512 MB)', () => maskFigures());
 await measure('console', 'console in a real browser', () => consoleFigures());
 const report = { machine: { cpus: cpus().length, model: cpus()[0]?.model, bun: Bun.version, noise_ms: { before, after: await machineNoise() } }, ...figures };
 process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : `${Bun.inspect(report, { depth: 6, colors: false })}\n`);

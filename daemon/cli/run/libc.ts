@@ -8,13 +8,18 @@ export interface RunLibc {
   terminalMode(fd: number): Uint8Array | undefined;
   rawModeOf(mode: Uint8Array): Uint8Array;
   setTerminalMode(fd: number, mode: Uint8Array): void;
+  /** Now: the runtime's own answer can be an old one. */
+  terminalSize(fd: number): { readonly cols: number; readonly rows: number } | undefined;
 }
 
 const closeOnExec = 0o2000000;
+const setPipeSize = 1_031; // F_SETPIPE_SZ
+const pipeBytes = 262_144;
 const memoryCloseOnExec = 1;
 /** More than any libc's struct termios. */
 const termiosBytes = 256;
 const now = 0; // TCSANOW
+const getWindowSize = 0x5413; // TIOCGWINSZ
 
 /** Undefined elsewhere than on Linux. */
 export function runLibc(): RunLibc | undefined {
@@ -24,7 +29,9 @@ export function runLibc(): RunLibc | undefined {
     openPipe() {
       const ends = new Int32Array(2);
       const [read = -1, write = -1] = c.pipe2(ends, closeOnExec) === 0 ? ends : [];
-      return read < 0 ? undefined : { read, write };
+      if (read < 0) return undefined;
+      c.fcntl(write, setPipeSize, pipeBytes); // fewer turns; where the system does not grant it, the usual size does
+      return { read, write };
     },
     openMemory() {
       const fd = c.memfd_create(new TextEncoder().encode('stillvault\0'), memoryCloseOnExec);
@@ -40,11 +47,18 @@ export function runLibc(): RunLibc | undefined {
       return raw;
     },
     setTerminalMode: (fd, mode) => void c.tcsetattr(fd, now, mode),
+    terminalSize(fd) {
+      const size = new Uint16Array(4); // struct winsize
+      const [rows = 0, cols = 0] = c.ioctl(fd, getWindowSize, size) === 0 ? size : [];
+      return rows > 0 && cols > 0 ? { cols, rows } : undefined;
+    },
   };
 }
 
 const symbols = {
   pipe2: { args: ['ptr', 'i32'], returns: 'i32' },
+  fcntl: { args: ['i32', 'i32', 'i64'], returns: 'i32' },
+  ioctl: { args: ['i32', 'u64', 'ptr'], returns: 'i32' },
   memfd_create: { args: ['ptr', 'u32'], returns: 'i32' },
   tcgetattr: { args: ['i32', 'ptr'], returns: 'i32' },
   tcsetattr: { args: ['i32', 'i32', 'ptr'], returns: 'i32' },

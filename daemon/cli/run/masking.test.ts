@@ -72,6 +72,30 @@ describe('INV-RUN-TTY at a terminal', () => {
     const { code, screen } = await onTerminal(shell('test -t 0 && test -t 1 && test -t 2 && stty size && echo "<$A>"; exit 7'), daemon);
     expect({ code, screen }).toEqual({ code: 7, screen: '30 120\r\n<[masked]>\r\n' });
   });
+  test('its size follows ours', async () => {
+    await using daemon = await startStubDaemon(approving);
+    let screen = '';
+    const { promise: ready, resolve } = Promise.withResolvers<void>();
+    const child = Bun.spawn(
+      [process.execPath, `${import.meta.dir}/../../main.ts`, ...shell("trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.02; done")],
+      {
+        env: { PATH: process.env['PATH'] ?? '', STILLVAULT_SOCKET: daemon.socketPath, TERM: 'xterm' },
+        terminal: {
+          cols: 100,
+          rows: 20,
+          data(_terminal, data) {
+            screen += new TextDecoder().decode(data);
+            if (screen.includes('ready')) resolve();
+          },
+        },
+      },
+    );
+    await ready;
+    child.terminal?.resize(77, 11);
+    await child.exited;
+    child.terminal?.close();
+    expect(screen).toContain('11 77');
+  });
   test('keys arrive one by one, and are seen at once', async () => {
     await using daemon = await startStubDaemon(approving);
     const program = 'stty -echo -icanon; echo ready; read -rn1 k; echo "got $k"; read -rn1 k; echo "and $k"';

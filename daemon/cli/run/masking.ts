@@ -6,7 +6,7 @@ export const idleMs = 40;
 /** What a program left running may still write after it ended, if it writes without a pause this long. */
 const graceMs = 1_000;
 
-/** Until the end of the stream, or its pause after `ended`, or nobody reads. Memory is bounded: nothing is read before the last was written. */
+/** Until the end of the stream, or its pause after `ended`, or nobody reads. Memory is bounded: what is not written yet holds up the reading. */
 export async function pumpMasked(
   stream: ReadableStream<Uint8Array>,
   masking: MaskStream,
@@ -14,6 +14,7 @@ export async function pumpMasked(
   ended: Promise<unknown>,
 ): Promise<void> {
   const reader = stream.getReader();
+  const outlet = createOutlet(write);
   let waitingMs: number | undefined; // since then nothing came
   let isCut = false;
   let watch: ReturnType<typeof setInterval> | undefined;
@@ -29,19 +30,48 @@ export async function pumpMasked(
     for (;;) {
       waitingMs = performance.now();
       const next = reader.read();
-      if (masking.isHolding && (await within(idleMs, next)) === undefined && !(await write(masking.idle()))) return;
+      if (masking.isHolding && (await within(idleMs, next)) === undefined && !(await outlet.put(masking.idle()))) return;
       const { done, value } = await next;
       waitingMs = undefined;
       const bytes = isCut ? nothing : done ? masking.end() : masking.push(value);
-      if ((bytes.length > 0 && !(await write(bytes))) || done) return;
+      if ((bytes.length > 0 && !(await outlet.put(bytes))) || done) return;
     }
   } finally {
     clearInterval(watch);
+    await outlet.end();
     await reader.cancel();
   }
 }
 
 const nothing = new Uint8Array(0);
+/** What may wait for a slow reader of ours. */
+const queueBytes = 1_048_576;
+
+/** Reading goes on while something is being written, and all that came meanwhile is written at once. */
+function createOutlet(write: (bytes: Uint8Array) => Promise<boolean>): { put(bytes: Uint8Array): Promise<boolean>; end(): Promise<void> } {
+  let queue: Uint8Array[] = [];
+  let size = 0;
+  let isOpen = true;
+  let writing: Promise<void> | undefined;
+  const work = async (): Promise<void> => {
+    while (queue.length > 0 && isOpen) {
+      const all = queue.length === 1 && queue[0] !== undefined ? queue[0] : Buffer.concat(queue, size);
+      [queue, size] = [[], 0];
+      isOpen = await write(all);
+    }
+    writing = undefined;
+  };
+  return {
+    async put(bytes) {
+      queue.push(bytes);
+      size += bytes.length;
+      writing ??= work();
+      if (size > queueBytes) await writing;
+      return isOpen;
+    },
+    end: async () => writing,
+  };
+}
 
 async function within<T>(ms: number, work: Promise<T>): Promise<T | undefined> {
   const { promise, resolve } = Promise.withResolvers<undefined>();

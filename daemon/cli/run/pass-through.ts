@@ -1,6 +1,7 @@
 // A program on a terminal of its own, between it and ours (spec/17-run.md §terminal): keys in, masked output out, size and signals passed on.
 import { StillvaultError } from '../../../sdk/errors.ts';
 import type { Signal, World } from '../terminal/world.ts';
+import { runLibc } from './libc.ts';
 import { createScreen } from './masking.ts';
 import type { Running, Start } from './program.ts';
 import { enterRawMode, type RawMode } from './raw-mode.ts';
@@ -52,6 +53,5 @@ function adapt(terminal: Bun.Terminal, raw: RawMode, signal: Signal): void {
 }
 
 function sizeOfOurs(): { readonly cols: number; readonly rows: number } {
-  const [cols, rows] = process.stdout.getWindowSize();
-  return { cols: cols || 80, rows: rows || 24 };
+  return runLibc()?.terminalSize(0) ?? { cols: 80, rows: 24 };
 }
