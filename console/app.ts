@@ -11,7 +11,11 @@ export type OrgTerms = Pick<OrgSet, 'tAdmin' | 'origins' | 'rpIds' | 'authentica
 
 /** Where this browser stands. */
 export type Phase =
-  | { readonly kind: 'loading'; /** What keeps it from opening; it keeps trying. */ readonly failure?: AppFailure }
+  | {
+      readonly kind: 'loading';
+      /** What keeps it from opening; it keeps trying. */ readonly failure?: AppFailure;
+      /** Entries of a long log that is verified. */ readonly verified?: { readonly done: number; readonly of: number };
+    }
   /** No org in this browser yet; `prf` says whether this browser and authenticator can do it, before anything is created. */
   | { readonly kind: 'welcome'; /** Why there is no device any more, or not yet, where there was one. */ readonly failure?: AppFailure }
   | { readonly kind: 'ready' }

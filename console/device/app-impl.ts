@@ -60,13 +60,17 @@ export function createApp(platform: Platform): App {
     if (localWaits !== before) changed();
   }
 
+  function verified(done: number, of: number): void {
+    if (phase.kind === 'loading' && done < of) enter({ kind: 'loading', verified: { done, of } });
+  }
+
   // What an interrupted creation or join left is completed where the relay is there, and told where not.
   async function boot(): Promise<void> {
     for (;;) {
       try {
         const stored = await storedDevice(platform);
         if (!stored) return enter({ kind: 'welcome' });
-        return await start(await completeStart(await openSession(platform, stored.keys, stored.me)));
+        return await start(await completeStart(await openSession(platform, stored.keys, stored.me, verified)));
       } catch (error) {
         const failure = explain(error);
         if (['E_NOT_READY', 'E_RELAY_AUTH', 'E_RELAY_CLOSED', 'E_RELAY_QUOTA', 'E_DEVICE_BIND'].includes(failure.code))

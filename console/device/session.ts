@@ -9,6 +9,7 @@ import { openMkWrap } from '../../protocol/org-log/record.ts';
 import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
 import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
+import type { Progress } from '../../relay-client/restore.ts';
 import type { LocalKeys, Platform } from '../platform/platform.ts';
 import { createLogStore, createSnapshots } from './log-store.ts';
 import { type StoredDevice, deviceRecord, encodeDevice } from './stored-device.ts';
@@ -23,8 +24,8 @@ export interface Session {
   readonly log: OrgLog;
 }
 
-/** Loads and re-verifies the stored log; asks nobody. */
-export async function openSession(platform: Platform, keys: LocalKeys, me: StoredDevice): Promise<Session> {
+/** Loads the stored log and verifies what this device has not; asks nobody. */
+export async function openSession(platform: Platform, keys: LocalKeys, me: StoredDevice, progress?: Progress): Promise<Session> {
   const client = createRelayClient({ url: me.relay, org: me.org, signer: keys.presence, fetch: platform.fetch, now: platform.now, random: platform.random });
   const inboxKey = await kemKeyFrom(me.inboxSeed.slice());
   const log = await openOrgLog({
@@ -36,6 +37,7 @@ export async function openSession(platform: Platform, keys: LocalKeys, me: Store
     random: platform.random,
     openMkWrap: (epoch, wraps) => openMkWrap(me.org, epoch, me.device, inboxKey, wraps),
     isHolder: (state) => activeDevice(state, me.device) !== undefined,
+    ...(progress ? { progress } : {}),
   });
   if (me.start && !log.keys.has(me.start.epoch)) log.addKey(me.start.epoch, me.start.mk);
   return { platform, me, keys, inboxKey, client, log };

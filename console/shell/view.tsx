@@ -18,7 +18,7 @@ export function Shell(): JSX.Element {
   const { phase, route, org } = useStore();
   switch (phase.value.kind) {
     case 'loading':
-      return <Opening failure={phase.value.failure} />;
+      return <Opening failure={phase.value.failure} verified={phase.value.verified} />;
     case 'welcome':
       return <Late page={route.value.page === 'join' ? 'join' : 'welcome'} />;
     case 'halted':
@@ -29,12 +29,23 @@ export function Shell(): JSX.Element {
   }
 }
 
-export function Opening({ failure }: { readonly failure?: AppFailure | undefined }): JSX.Element {
+export function Opening({
+  failure,
+  verified,
+}: {
+  readonly failure?: AppFailure | undefined;
+  readonly verified?: { readonly done: number; readonly of: number } | undefined;
+}): JSX.Element {
   return (
     <main class="opening" aria-busy="true">
       <Mark />
       <h1 class="sr-only">{coreWords.product}</h1>
       <p role="status">{coreWords.common.loading}</p>
+      {verified && (
+        <p class="faint">
+          <progress value={verified.done} max={verified.of} aria-label={coreWords.common.verifying} /> {coreWords.common.verified(verified.done, verified.of)}
+        </p>
+      )}
       <FailureNote failure={failure} />
     </main>
   );

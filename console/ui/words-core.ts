@@ -21,6 +21,8 @@ export const coreWords = {
     you: 'you',
     more: (rows: number, of: number) => `Show ${rows} more of ${of}`,
     loading: 'Opening Stillvault',
+    verifying: 'Verifying the log',
+    verified: (done: number, of: number) => `${done} of ${of} entries verified`,
     code: (code: string): string => `Code ${code}`,
     passkey: 'This device asks for your fingerprint, face or PIN.',
     notHere: { what: 'This is not here any more.', next: 'It may have been removed, or the address is wrong.' },

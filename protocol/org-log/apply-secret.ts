@@ -82,7 +82,8 @@ export function applySecretPut(state: OrgState, body: SecretPut, context: Contex
     wraps: body.wraps,
     retired: false,
   };
-  return { ...state, secrets: state.secrets.set(body.secret, secret), byPath: state.byPath.set(pathKey(body.path), body.secret) };
+  const byPath = atPath ? state.byPath : state.byPath.set(pathKey(body.path), body.secret);
+  return { ...state, secrets: state.secrets.set(body.secret, secret), byPath };
 }
 
 function verifyExactRecipients(wraps: readonly WrapEntry[], slots: readonly RecipientSlot[]): void {
