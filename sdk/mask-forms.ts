@@ -18,7 +18,7 @@ export const minLineBytes = 8;
 export function formsOf(values: Iterable<Uint8Array>): readonly Form[] {
   const forms = new Map<string, Form>();
   const add = (bytes: Uint8Array, { wraps = false, open = false } = {}): void => {
-    const key = `${wraps}${open}${latin1(bytes)}`;
+    const key = `${wraps}${open}${asKey.decode(bytes)}`;
     if (bytes.length >= minValueBytes && !forms.has(key)) forms.set(key, { bytes, wraps, open });
   };
   for (const value of values) {
@@ -40,6 +40,8 @@ export function formsOf(values: Iterable<Uint8Array>): readonly Form[] {
 }
 
 const utf8 = new TextEncoder();
+/** One character for each byte, another for another. */
+const asKey = new TextDecoder('latin1');
 
 /** The key of a private key file is printed line by line, indented, or with other line ends. */
 function linesOf(value: Uint8Array): readonly Uint8Array[] {
@@ -97,9 +99,3 @@ function percent(value: Uint8Array, plain: RegExp): string {
 const lowerPercent = (text: string): string => text.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
 const upperEscape = (code: string): string => `\\u${code.slice(2).toUpperCase()}`;
 const escaped = (text: string, which: RegExp): string => text.replace(which, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
-
-function latin1(bytes: Uint8Array): string {
-  let text = '';
-  for (let at = 0; at < bytes.length; at += 8_192) text += String.fromCharCode(...bytes.subarray(at, at + 8_192));
-  return text;
-}
