@@ -1,7 +1,7 @@
 // Values go in where their place needs them, and come out of whatever a host answers (spec/16-proxy.md §filling, §scrubbing).
 import { afterAll, describe, expect, test } from 'bun:test';
 import { createHash } from 'node:crypto';
-import { brotliCompressSync, deflateSync, gunzipSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { fillChunks } from './placeholders.ts';
 import { type ProxyWorld, type TestHost, type TestProxy, allOf, answering, createProxyWorld, ok } from './test-world.ts';
 
@@ -57,11 +57,11 @@ describe('INV-PROXY-FILL a value stands in the request', () => {
       expect(host.received().replace(/\r\n[0-9a-f]+\r\n/g, '')).toContain(`x${plain}y`);
     }));
 
-  test('not in a body with a coding: the placeholder goes out', () =>
+  test('not in a body with a coding: the placeholder goes out, and its bytes are not touched', () =>
     withHost(async (its, host) => {
-      const content = gzipSync(its.placeholder('PLAIN')).toString('latin1');
+      const content = `${gzipSync('x').toString('latin1')}${its.placeholder('PLAIN')}`;
       await its.within(host.host, request(host, 'POST /', `Content-Encoding: gzip\r\nContent-Length: ${content.length}\r\n`, content));
-      expect(gunzipSync(Buffer.from(bodyOf(host.received()), 'latin1')).toString()).toBe(its.placeholder('PLAIN'));
+      expect(bodyOf(host.received())).toBe(content);
     }));
 
   test('wherever the body was split', async () => {
