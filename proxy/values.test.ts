@@ -160,6 +160,24 @@ describe('INV-PROXY-SCRUB an echo of the value does not come back:', () => {
       answering(`HTTP/1.1 500 No\r\nLocation: https://evil.test/?${plain}\r\nSet-Cookie: a=${plain}\r\nContent-Length: ${plain.length}\r\n\r\n${plain}`),
     ));
 
+  test('an event arrives when it is sent, not at the end of the stream', async () => {
+    await using host = await world.startHost(
+      answering('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: a\n\n\r\n'),
+    );
+    await using its = await world.start({ PLAIN: { value: plain, hosts: [host.host] } });
+    const socket = await its.tunnel(host.host);
+    const arrived = new Promise<void>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk: Buffer) => {
+        text += chunk.toString('latin1');
+        if (text.includes('data: a\n\n')) resolve();
+      });
+    });
+    socket.write(asked(its, host));
+    await arrived;
+    socket.destroy();
+  });
+
   test('from another host than the one it went to', async () => {
     await using other = await world.startHost(answering(ok(`kept: ${plain}`)));
     await using host = await world.startHost();
