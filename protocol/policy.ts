@@ -143,7 +143,9 @@ export function machineEntitled(state: OrgState, policy: Policy, machine: Machin
   return any || machines.includes(machine) || found.groups.some((group) => groups.includes(group));
 }
 
-export function entitledMachines(state: OrgState, policy: Policy): readonly MachineId[] {
+export const entitledMachines: (state: OrgState, policy: Policy) => readonly MachineId[] = rememberFor(({ machines }) => [machines], makeEntitled);
+
+function makeEntitled(state: OrgState, policy: Policy): readonly MachineId[] {
   return [...state.machines.values()]
     .filter((machine) => machineEntitled(state, policy, machine.machine))
     .map((machine) => machine.machine)
