@@ -2,11 +2,12 @@
 import type { LogLine, PolicySummary, SecretInfo, SecretSummary } from '../protocol/local-api.ts';
 import { signerName, subjectOf } from '../protocol/audit/words.ts';
 import { limits } from '../protocol/limits.ts';
-import type { Clause, Policy } from '../protocol/org-log/bodies.ts';
+import type { Policy } from '../protocol/org-log/bodies.ts';
 import { recipientsOf } from '../protocol/org-log/apply-secret.ts';
 import { entryHash, parseEntry } from '../protocol/org-log/entry.ts';
 import { type OrgState, type Secret, secretAt } from '../protocol/org-log/state.ts';
 import { machineEntitled, policyFor } from '../protocol/policy.ts';
+import { machineWords, quorumWords } from '../protocol/policy-words.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
 import type { StoredEntry } from '../relay-client/log-store.ts';
 import { DaemonError } from './errors.ts';
@@ -66,15 +67,10 @@ function recipientName(state: OrgState): (id: string) => string {
 }
 
 export function policySummary(state: OrgState, policy: Policy): PolicySummary {
-  const { any, machines, groups } = policy.machines;
   return {
     pattern: policy.pattern,
-    approvers: policy.clauses.map((clause) => clauseWords(state, clause)).join(' and '),
-    machines: any
-      ? 'any admitted machine'
-      : [...machines.map((id) => state.machines.get(id)?.name ?? 'a former machine'), ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`)].join(
-          ', ',
-        ) || 'none',
+    approvers: quorumWords(state, policy.clauses),
+    machines: machineWords(state, policy.machines),
     maxTtlS: policy.maxTtlS,
     maxUses: policy.maxUses,
     scopes: policy.scopes,
@@ -83,14 +79,6 @@ export function policySummary(state: OrgState, policy: Policy): PolicySummary {
     revealAllowed: policy.revealAllowed,
     hosts: policy.hosts,
   };
-}
-
-function clauseWords(state: OrgState, { k, members, groups }: Clause): string {
-  const who = [
-    ...members.map((id) => state.members.get(id)?.name ?? 'a former member'),
-    ...groups.map((id) => `group ${state.groups.get(id)?.name ?? id}`),
-  ].join(', ');
-  return k === 1 ? `any of ${who}` : `${k} of ${who}`;
 }
 
 /** Entries as lines for reading, names resolved at the newest state. */

@@ -29,7 +29,8 @@ import { type Assertion, type Envelope, assertionCodec, parseEnvelope, signEnvel
 import { verifyClaim } from './text.ts';
 import { verifyAssertion } from './webauthn.ts';
 
-export type Decision = 'approve' | 'deny' | 'shown';
+/** `proposed`: what a machine proposes waits for further admins now. */
+export type Decision = 'approve' | 'deny' | 'shown' | 'proposed';
 export interface ResealedShare {
   readonly putEh: Hash;
   readonly x: number;
@@ -61,7 +62,7 @@ interface Versioned {
   readonly v: number;
   readonly suite: number;
 }
-export const decisionCodec: Codec<Decision> = oneOf<Decision>(['approve', 'deny', 'shown']);
+export const decisionCodec: Codec<Decision> = oneOf<Decision>(['approve', 'deny', 'shown', 'proposed']);
 const shareItem: Codec<ResealedShare> = record<ResealedShare>({
   putEh: [1, hashCodec],
   x: [2, int(0, 255)],
@@ -188,6 +189,7 @@ export async function verifyAnswer(
   const oldest = pending.request.need ? pending.request.issuedAt : now;
   check(answer.ts >= oldest - limits.clockSkewMs && answer.ts <= now + limits.clockSkewMs, 'E_CLOCK', 'the device’s clock is more than 5 minutes off');
   if (compareHead(history, state.head, answer.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the device has seen a newer log: sync first');
+  check(answer.decision !== 'proposed' || pending.request.changes !== undefined, 'E_BIND', 'nothing of this request can be proposed further');
   check(answer.note === undefined || (answer.decision === 'deny' && pending.request.need !== undefined), 'E_BIND', 'a note where none belongs');
   if (answer.note !== undefined) verifyClaim(answer.note);
   const assertion = envelope.signatures[0]?.assertion;

@@ -31,7 +31,8 @@ export interface DraftLetter {
   readonly word: 'endorsed' | 'declined' | 'withdrawn';
 }
 
-const proposedCodec: Codec<Proposed> = {
+/** A change without its place: number of its type, and its body. */
+export const proposedCodec: Codec<Proposed> = {
   toItem: ({ type, body }): Item => {
     const codec = bodyCodecs[type] as Codec<Bodies[EntryType]>; // the codec of that very type
     return rawProposed.toItem({ type: entryTypes.indexOf(type) + 1, body: codec.toItem(body) });

@@ -26,6 +26,8 @@ export const limits = {
   gestureDepth: 12,
   /** Entries that one draft proposes: a policy file. */
   draftItems: 64,
+  /** Changes that a machine proposes: what a draft could carry as well. */
+  changesBytes: 32_768,
   /** A draft as a letter: fits one mail. */
   draftBytes: 32_768,
   /** How long an endorsement counts: a week of holidays. */

@@ -22,7 +22,8 @@ import { type Signer, kemPublicKeyCodec } from './keys.ts';
 import { limits } from './limits.ts';
 import { type LeaseScope, leaseScopeCodec } from './org-log/bodies.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
-import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine } from './org-log/state.ts';
+import { type Head, type Machine, type OrgState, type PolicyInForce, type Secret, activeMachine, hasRole } from './org-log/state.ts';
+import { type Changes, changesCodec } from './changes.ts';
 import { type Need, needCodec, verifyNeed, verifyWriter } from './need.ts';
 import { compareHead } from './org-log/verify.ts';
 import { type Claimed, type Observed, claimedCodec, observedCodec, verifyShown } from './observed.ts';
@@ -69,7 +70,7 @@ export interface Request {
   readonly bootId: Uint8Array;
   /** Counts every request of this machine up, for ever. */
   readonly ctr: number;
-  /** Empty where `proposal` or `need` is present. */
+  /** Empty where `proposal`, `need` or `changes` is present. */
   readonly items: readonly RequestItem[];
   readonly proposal?: Proposal;
   /** Fresh X-Wing key of this request: answers are sealed to it. */
@@ -82,6 +83,8 @@ export interface Request {
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly need?: Need;
+  /** Changes of the organisation that a person may sign. */
+  readonly changes?: Changes;
 }
 interface Versioned {
   readonly v: number;
@@ -117,6 +120,7 @@ const requestCodec: Codec<Request & Versioned> = record<Request & Versioned>({
   issuedAt: [17, time],
   expiresAt: [18, time],
   need: [19, needCodec, 'optional'],
+  changes: [20, changesCodec, 'optional'],
 });
 
 export interface SignedRequest {
@@ -195,16 +199,18 @@ export async function verifyRequest(
   check(v === protocolVersion && suite === protocolSuite, 'E_SUITE', 'another version or suite');
   check(request.org === state.org, 'E_ORG', 'a request of another organisation');
   check(request.machine === machine.machine && request.keyId === machine.keyIds.sig, 'E_SIG_REQUEST', 'signed by another machine than it names');
-  check(!state.frozen, 'E_FROZEN', 'the organisation is frozen');
+  // Frozen, an org can still be changed: taking away, and going on.
+  check(!state.frozen || request.changes !== undefined, 'E_FROZEN', 'the organisation is frozen');
   verifyTimes(request, now);
   verifyCounter(request, rh, memory);
   if (compareHead(history, state.head, request.head) === 'ahead') throw new ProtocolError('E_HEAD_AHEAD', 'the machine has seen a newer log: sync first');
   const items = request.items.map((item) => verifyItem(state, machine, item, me));
-  const asks = [items[0], request.proposal, request.need].filter((part) => part !== undefined);
+  const asks = [items[0], request.proposal, request.need, request.changes].filter((part) => part !== undefined);
   check(asks.length === 1, 'E_FIELD', 'asks for nothing, or for two things');
   if (request.proposal || request.need) verifyWriter(state, me);
   if (request.proposal) verifyPath(request.proposal.path);
   if (request.need) verifyNeed(state, machine, request.need, request.claimed.reason);
+  if (request.changes) check(hasRole(state, me, 'admin') || hasRole(state, me, 'writer'), 'E_NOT_ELIGIBLE', 'this member changes nothing');
   verifyShown(request);
   const policies = [...new Map(items.map(({ policy }) => [policy.policy, policy])).values()];
   for (const policy of policies) verifyAsked(request, policy, machine, me, now);

@@ -2,10 +2,10 @@
 import type { SecretPut } from '../../protocol/org-log/bodies.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import { quorumOf } from '../../protocol/policy.ts';
+import { durationWords } from '../../protocol/policy-words.ts';
 import { type LeaseTerms, type Observed, type VerifiedRequest, matchCode, once } from '../../protocol/request.ts';
 import { mixesScripts } from '../../protocol/text.ts';
 import type { ReviewCard } from '../app.ts';
-import { durationWords } from './policies.ts';
 
 const tiers = ['low', 'normal', 'high'] as const;
 

@@ -1,9 +1,10 @@
 // Policies: the default, a change with one gesture, and how they read (spec/06-policy.md).
-import type { MemberId, PolicyId } from '../../protocol/hash.ts';
+import type { PolicyId } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { Policy } from '../../protocol/org-log/bodies.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import { verifyPattern } from '../../protocol/policy.ts';
+import { durationWords, machineWords, quorumWords } from '../../protocol/policy-words.ts';
 import { newId } from '../../relay-client/org-log.ts';
 import { check } from '../../protocol/errors.ts';
 import type { App, Outcome } from '../app.ts';
@@ -49,25 +50,8 @@ export async function setPolicy({ random }: Platform, drafts: Drafts, input: Pol
   }, '');
 }
 
-/** One line, e.g. `2 of ada, ben · any machine · leases up to 1 h, 1000 uses · normal`. */
-export function policyWords(state: OrgState, policy: Policy): string {
-  const name = (id: MemberId): string => state.members.get(id)?.name ?? 'somebody unknown';
-  const clauses = policy.clauses.map(({ k, members, groups }) => {
-    const who = [...members.map(name), ...groups.map((group) => `group ${state.groups.get(group)?.name ?? 'unknown'}`)].join(', ');
-    return k === 1 ? (members.length + groups.length === 1 ? who : `any of ${who}`) : `${k} of ${who}`;
-  });
-  const { any, machines, groups } = policy.machines;
-  const where = any
-    ? 'any machine'
-    : [
-        ...machines.map((id) => state.machines.get(id)?.name ?? 'unknown'),
-        ...groups.map((group) => `group ${state.groups.get(group)?.name ?? 'unknown'}`),
-      ].join(', ') || 'no machine';
-  const lease = policy.maxTtlS === 0 ? 'once only' : `leases up to ${durationWords(policy.maxTtlS)}, ${policy.maxUses} uses`;
-  return [clauses.join(' and '), where, lease, policy.tier].join(' · ');
-}
-
-export function durationWords(seconds: number): string {
-  if (seconds % 3_600 === 0 && seconds > 0) return `${seconds / 3_600} h`;
-  return seconds % 60 === 0 && seconds > 0 ? `${seconds / 60} min` : `${seconds} s`;
+/** One line, e.g. `2 of ada, ben · any admitted machine · leases up to 1 h, 1000 uses · normal`. */
+export function policyWords(state: OrgState, { clauses, machines, maxTtlS, maxUses, tier }: Policy): string {
+  const lease = maxTtlS === 0 ? 'once only' : `leases up to ${durationWords(maxTtlS)}, ${maxUses} uses`;
+  return [quorumWords(state, clauses), machineWords(state, machines), lease, tier].join(' · ');
 }
