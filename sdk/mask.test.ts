@@ -183,3 +183,21 @@ function covers(value: Uint8Array, text: Uint8Array, at: number): boolean {
     if (start + value.length <= text.length && value.every((byte, index) => text[start + index] === byte)) return true;
   return false;
 }
+
+test('INV-RUN-MASK with pauses anywhere: at most 3 bytes of the beginning, and everything else as without them', () => {
+  const property = fc.property(fc.stringMatching(/^[a-f]{4,40}$/), fc.array(fc.nat(60), { maxLength: 60 }), (value, pauses) => {
+    const text = bytesOf(`XX${value}YY${value.slice(0, -1)}ZZ`);
+    const stream = mask([value]).stream();
+    let shown = '';
+    for (const [at, byte] of text.entries()) {
+      shown += textOf(stream.push(Uint8Array.of(byte)));
+      if (pauses.includes(at)) shown += textOf(stream.idle());
+    }
+    shown += textOf(stream.end());
+    const [, beginning = '-', rest] = /^XX([a-f]*)\[masked\]YY(.*)$/s.exec(shown) ?? [];
+    const allowed = value.slice(0, Math.min(3, value.length >> 2));
+    if (!value.slice(0, -1).includes(value)) expect(rest).toBe(`${value.slice(0, -1)}ZZ`);
+    expect(allowed.startsWith(beginning)).toBe(true);
+  });
+  fc.assert(property, { numRuns: 300 });
+});
