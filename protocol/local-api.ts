@@ -59,6 +59,8 @@ export interface Status {
   readonly memoryBytes: number;
   readonly pending: number;
   readonly leases: number;
+  /** Secrets that somebody waits for a part of, how many machines and devices wait, and secrets to renew (`ls --exposed`). */
+  readonly custody?: { readonly waiting: number; readonly machines: number; readonly devices: number; readonly exposed: number };
   /** How a requester is identified here: `pidfd` where the kernel has it, else `unverified`. */
   readonly identity: 'pidfd' | 'unverified';
 }
@@ -83,6 +85,8 @@ export interface SecretSummary {
   readonly description: string;
   readonly updatedAt: string;
   readonly entitled: boolean;
+  /** Why it is to be renewed: somebody who left has a part of this version, or policy asks for more people than it opens with. */
+  readonly exposed?: 'holder' | 'weaker';
 }
 export interface SecretInfo extends SecretSummary {
   readonly id: string;
@@ -92,6 +96,8 @@ export interface SecretInfo extends SecretSummary {
     readonly members: readonly string[];
     readonly machines: readonly string[];
     /** recipients that policy gives but that hold no wrap yet */ readonly waiting: readonly string[];
+    /** those of them whom nobody can serve: the next version does */ readonly needVersion: readonly string[];
+    /** who has a wrap of this version and is given none any more */ readonly exposedTo: readonly string[];
   };
 }
 export interface PolicySummary {
@@ -122,8 +128,8 @@ export interface ReleaseAsk {
   /** The requester's claim, shown as such: one line, at most 120 graphemes. */
   readonly reason?: string;
   readonly agent?: string;
-  /** Asked lease; absent = one use, no lease. */
-  readonly lease?: { readonly ttlS: number; readonly uses?: number; readonly scope?: Scope };
+  /** Asked lease; absent = one use, no lease. `self`: for the asking process alone, not for those that it starts. */
+  readonly lease?: { readonly ttlS: number; readonly uses?: number; readonly scope?: Scope; readonly self?: boolean };
   /** How long to wait for people, at most 900. */
   readonly timeoutS?: number;
   /** Only answer from a lease: never ask a person. */

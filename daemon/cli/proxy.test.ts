@@ -166,8 +166,12 @@ describe('stillvault run --proxy', () => {
     expect(err).toContain('proxy: refused: prod/key may not be sent to elsewhere.example');
   });
 
-  test('with a lease it says whom else that serves', async () => {
-    expect((await proxied(['true'], ['--ttl', '5m'])).err).toContain('could read the values itself');
+  test('INV-PROXY-LEASE a lease is asked for the proxy alone', async () => {
+    const from = daemon.asks.length;
+    await proxied(['true'], ['--ttl', '5m']);
+    const leases = daemon.asks.slice(from).flatMap(({ body }) => (body instanceof Object && 'lease' in body ? [body.lease] : []));
+    expect(leases.length).toBeGreaterThan(0);
+    for (const lease of leases) expect(lease).toMatchObject({ ttlS: 300, self: true });
   });
 
   test.each([
@@ -177,6 +181,7 @@ describe('stillvault run --proxy', () => {
     ['nothing to put in', ['run', '--proxy', 'true'], 'which secrets'],
     ['a port that is taken', ['proxy', '-e', 'A=prod/key', '--listen', 'TAKEN'], 'cannot listen'],
     ['another address', ['proxy', '--listen', '0.0.0.0:1', '-e', 'A=prod/key'], '127.0.0.1'],
+    ['a lease for others', ['run', '--proxy', '--ttl', '5m', '--scope', 'machine', '-e', 'A=prod/key', 'true'], 'for the proxy alone'],
     ['operands', ['proxy', '-e', 'A=prod/key', 'true'], 'run --proxy'],
     ['nothing to put in, standing', ['proxy'], 'which secrets'],
   ])('%s', async (_, words, says) => {

@@ -55,15 +55,20 @@ export interface Anchor extends Disposable {
 }
 
 /**
- * The requester itself, or for our own command line the nearest ancestor that is neither that nor a shell started for one command.
+ * The requester itself, or unless `self` for our own command line the nearest ancestor that is neither that nor a shell started for one command.
  * Never another user's process and never pid 1: a lease of theirs would be everybody's. Undefined where the requester is unknown.
  * Throws E_PEER_PIDFD, E_EXE_HASH where the process changes meanwhile.
  */
-export async function anchorOf(deps: IdentityDeps & { readonly os: Libc }, observation: Observation, own: readonly OwnProgram[]): Promise<Anchor | undefined> {
+export async function anchorOf(
+  deps: IdentityDeps & { readonly os: Libc },
+  observation: Observation,
+  own: readonly OwnProgram[],
+  self = false,
+): Promise<Anchor | undefined> {
   const { observed, identity } = observation;
   if (identity === undefined) return undefined;
   const asked = { pid: identity.pid, startTicks: identity.startTicks, name: observed.name ?? 'unknown' };
-  const holder = isOwn(own, observed.exe, observed.script?.path) ? (starterOf(observed, own) ?? asked) : asked;
+  const holder = !self && isOwn(own, observed.exe, observed.script?.path) ? (starterOf(observed, own) ?? asked) : asked;
   const pidfd = deps.os.openPidfd(holder.pid);
   if (pidfd === undefined) throw processGone();
   try {

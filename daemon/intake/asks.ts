@@ -21,11 +21,14 @@ const seconds = (max: number): z.ZodType<number> => z.int().min(1).max(max);
 const base64 = z.base64().max(4 * Math.ceil(limits.valueBytes / 3));
 const timeoutS = seconds(limits.requestLifeMs / 1000).exactOptional();
 
-const lease = z.strictObject({
-  ttlS: seconds(limits.leaseMaxS),
-  uses: seconds(limits.usesMax).exactOptional(),
-  scope: z.enum(['process', 'exe', 'machine']).exactOptional(),
-});
+const lease = z
+  .strictObject({
+    ttlS: seconds(limits.leaseMaxS),
+    uses: seconds(limits.usesMax).exactOptional(),
+    scope: z.enum(['process', 'exe', 'machine']).exactOptional(),
+    self: z.boolean().exactOptional(),
+  })
+  .refine(({ self, scope }) => self !== true || (scope ?? 'process') === 'process', 'a lease for one process cannot be one for others');
 
 export const releaseAsk: z.ZodType<ReleaseAsk> = z.strictObject({
   items: z

@@ -22,7 +22,7 @@ export interface Observer {
   verifySame(identity: ProcessIdentity): Promise<void>;
   isDescendantOf(pid: number, anchor: ProcessIdentity): boolean;
   /** Undefined where the requester's process is unknown. */
-  anchorOf(observation: Observation): Promise<Anchor | undefined>;
+  anchorOf(observation: Observation, self?: boolean): Promise<Anchor | undefined>;
 }
 
 export interface ObserverDeps extends ObserveDeps {
@@ -45,7 +45,7 @@ export function createObserver(deps: ObserverDeps): Observer {
     observe: (peer) => observe(deps, peer),
     verifySame: (identity) => verifySameProcess(deps, identity),
     isDescendantOf: (pid, anchor) => isDescendantOf(proc, pid, anchor),
-    anchorOf: async (observation) => os && anchorOf({ ...deps, os }, observation, deps.own),
+    anchorOf: async (observation, self) => os && anchorOf({ ...deps, os }, observation, deps.own, self),
   };
 }
 

@@ -35,6 +35,7 @@ test('frozen between the check and the grant: nobody reads from it, and its end 
     rh: zeroHash,
     items: [{ secret: secret.id, path: 'prod/db', version: 1, putEh: secret.putEh, policyEh, values: [{ value }] }],
     terms: { ttlS: 600, uses: 10, scope: 'process' },
+    isSelf: false,
     anchor: { identity, level: 0, label: 'sh', [Symbol.dispose]: () => undefined },
     uid: 0,
     approvedBy: ['ada'],

@@ -39,6 +39,7 @@ test('asleep between the look at the lease and the use of it: nobody reads from 
       { secret: secret.id, path: 'prod/db', version: 1, putEh: secret.putEh, policyEh: policyFor(world.state, 'prod/db')?.eh ?? zeroHash, values: [{ value }] },
     ],
     terms: { ttlS: 600, uses: 10, scope: 'process' },
+    isSelf: false,
     anchor: { identity: holder, level: 0, label: 'sh', [Symbol.dispose]: () => undefined },
     uid: 0,
     approvedBy: ['ada'],

@@ -52,6 +52,17 @@ describe('who may read', () => {
     expect(textOf(await child.ask(leaseOnly('prod/db')))).toBe('correct horse');
   });
 
+  test('INV-LOCAL-SELF not even a process that it started, where it asked for itself alone', async () => {
+    const done = live.daemon.release({ items: [{ path: 'prod/db' }], lease: { ttlS: 600, uses: 4, self: true } });
+    await live.org.decide(await live.org.nextRequest(live.world.device('ada')), 'approve');
+    expect(textOf(await done.end)).toBe('correct horse');
+    await using child = await startAsker(live.daemon.socketPath);
+    expect(detailOf(await child.ask(leaseOnly('prod/db')))).toBe('E_LEASE_SCOPE');
+    expect(textOf(await read('prod/db'))).toBe('correct horse');
+    for (const scope of ['exe', 'machine'] as const)
+      expect(detailOf(await live.daemon.release({ items: [{ path: 'prod/db' }], lease: { ttlS: 600, scope, self: true } }).end)).toBe('E_ASK');
+  });
+
   test('no other process tree: E_LEASE_SCOPE', async () => {
     await using child = await startAsker(live.daemon.socketPath);
     await leaseOf(child, 'process');

@@ -19,6 +19,8 @@ export interface Grant {
   readonly items: readonly OpenedItem[];
   readonly terms: LeaseTerms;
   readonly anchor: Anchor;
+  /** For the anchor process alone, not for those that it starts. */
+  readonly isSelf: boolean;
   readonly uid: number | undefined;
   readonly approvedBy: readonly string[];
   /** Told when it ends. */
@@ -145,7 +147,7 @@ export function createLeases(deps: LeaseDeps): Leases {
     if (lease.terms.scope === 'exe') return anchor.exe?.sha256 !== undefined && anchor.exe.sha256 === (await program());
     // The holder itself, and it was found unchanged for this very ask.
     if (isSameIdentity(identity, anchor)) return anchor.pidfd.isAlive();
-    if (!observer.isDescendantOf(identity.pid, anchor)) return false;
+    if (lease.isSelf || !observer.isDescendantOf(identity.pid, anchor)) return false;
     try {
       await observer.verifySame(anchor);
       return true;

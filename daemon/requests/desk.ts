@@ -14,7 +14,7 @@ import type { Anchor } from '../intake/ancestry.ts';
 import type { Ask } from '../intake/connection.ts';
 import type { Observation } from '../intake/observe.ts';
 import type { Observer } from '../intake/observer.ts';
-import type { Leases } from '../leases/leases.ts';
+import type { Grant, Leases } from '../leases/leases.ts';
 import type { Heads } from '../org/heads.ts';
 import type { OrgLink } from '../org/link.ts';
 import { fetchParts, openHalves, openItems } from '../release/open.ts';
@@ -84,7 +84,8 @@ interface Asked {
 
 async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: Asked): Promise<void> {
   const { resolved, observation } = asked;
-  using anchor = borrow(await deps.observer.anchorOf(observation));
+  const isSelf = wanted.lease?.self === true;
+  using anchor = borrow(await deps.observer.anchorOf(observation, isSelf));
   const lifeMs = lifeOf(wanted.timeoutS);
   const waiting = waitForPeople({ lifeMs, clockMs: deps.bootMs, signal: ask.signal });
   using _counted = deps.pending.add(waiting);
@@ -117,7 +118,7 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
     stillHolds();
     const lease = leaseFrom(deps, answers, anchor.held);
     await writeRelease(deps, sent, answers, asked, anchor.held, lease, stillHolds); // from here on the request is consumed, whatever happens
-    handOver(deps, ask, asked, sent, answers, items, anchor, lease);
+    handOver(deps, ask, asked, sent, answers, items, anchor, lease && { ...lease, isSelf });
   } catch (error) {
     disposeItems(items);
     if (!deps.store.isConsumed(sent.request.requestId)) await recordEnd(deps.receipts, sent, answers.evidence, resolved.targets, error).catch(deps.onProblem);
@@ -242,7 +243,7 @@ function handOver(
   answers: Answers,
   items: readonly OpenedItem[],
   anchor: { held: Anchor | undefined },
-  lease: LeaseGrant | undefined,
+  lease: (LeaseGrant & Pick<Grant, 'isSelf'>) | undefined,
 ): void {
   const approvedBy = answers.approvals.map(({ answer }) => nameOf(asked.state, answer.member));
   const values = releasedValues(items);

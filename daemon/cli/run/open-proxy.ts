@@ -39,13 +39,14 @@ export function verifyProxyOptions(args: Arguments): void {
 export async function openProxy({ args, world, output, client }: Call, { plain, secret }: Variables, port = 0): Promise<RunningProxy> {
   if (secret.size === 0) throw usage('which secrets? name them: -e NAME=prod/secret');
   const isLazy = args.has('lazy');
-  const ask = askFrom(args);
+  const asked = askFrom(args);
+  if (asked.lease?.scope !== undefined && asked.lease.scope !== 'process')
+    throw usage(`--scope ${asked.lease.scope} would let the program read the values itself; a lease of the proxy is for the proxy alone`);
+  const ask: typeof asked = { ...asked, ...(asked.lease && { lease: { ...asked.lease, self: true } }) };
   if (isLazy && ask.leaseOnly === true) throw usage('--lazy asks people later, --lease-only never: one of them');
   const hosts = [...args.all('allow-host'), ...args.all('tunnel')];
   const odd = hosts.find((host) => !/^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host));
   if (odd !== undefined) throw usage(`${printable(odd)} is no host: write api.example.com or localhost:8443`);
-  if (ask.lease !== undefined)
-    output.note('a lease serves the whole tree of processes: the program could read the values itself with stillvault get. Without --ttl it cannot.');
   const [{ startProxy }, { lookup }] = await Promise.all([import('../../../proxy/start.ts'), import('node:dns/promises')]);
   const daemon = client();
   const withdrawal = new AbortController();
