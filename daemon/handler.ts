@@ -1,11 +1,15 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
 import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
+import { adminPaths } from '../protocol/local-api/admin.ts';
 import { sendAudit } from './audit.ts';
 import { heldPaths } from '../protocol/local-api/held.ts';
 import { DaemonError } from './errors.ts';
 import { awaitAsk, joinAsk, leaseEnd, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk, withdrawAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
+import { accessSummary, orgSummary } from './admin/views.ts';
+import { changeAsk } from './intake/admin-asks.ts';
+import { planChange, proposeChange } from './requests/changes.ts';
 import { put } from './requests/put.ts';
 import { release } from './requests/desk.ts';
 import type { Service } from './service.ts';
@@ -46,6 +50,13 @@ export function createHandler(deps: HandlerDeps): Handler {
     [`POST ${heldPaths.await}`]: async (ask) => service().held.take(ask, await ask.body(awaitAsk)),
     [`POST ${heldPaths.withdraw}`]: async (ask) => ask.reply.json(await service().held.withdraw(ask, (await ask.body(withdrawAsk)).handle)),
     [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
+    [`GET ${adminPaths.org}`]: async (ask) => ask.reply.json(orgSummary(state(service()), service().machine)),
+    [`GET ${adminPaths.policyCheck}`]: async (ask) =>
+      ask.reply.json(accessSummary(state(service()), ask.query, (await import('./cli/terminal/nearest.ts')).nearest, service().desk.now())),
+    [`POST ${adminPaths.plan}`]: async (ask) =>
+      ask.reply.json(planChange(service().desk, await ask.body(changeAsk), (await import('./cli/terminal/nearest.ts')).nearest)),
+    [`POST ${adminPaths.changes}`]: async (ask) =>
+      proposeChange(service().desk, ask, await ask.body(changeAsk), (await import('./cli/terminal/nearest.ts')).nearest),
     [`POST ${localPaths.needs}`]: async (ask) => service().needs.file(ask, await ask.body(needAsk)),
     [`GET ${localPaths.needs}`]: async (ask) => ask.reply.json(await service().needs.list()),
     [`GET ${localPaths.needsAwait}`]: async (ask) => service().needs.follow(ask, ask.query.get('path') ?? ''),

@@ -17,6 +17,7 @@ import { inSeries } from './release/serial.ts';
 import type { DeskDeps } from './requests/desk.ts';
 import { haltedBy } from './requests/ends.ts';
 import { type Held, createHeld } from './requests/held.ts';
+import { createHold } from './requests/hold.ts';
 import { type Needs, createNeeds } from './requests/needs.ts';
 import { createPending } from './requests/pending.ts';
 import { createRequestKeys } from './requests/request-keys.ts';
@@ -59,8 +60,9 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const receipts = createReceipts({ ...deps, link });
   const leases = createLeases({ ...deps, receipts, state: link.log.requireState });
   const pending = createPending();
+  const hold = createHold();
   const requestKeys = createRequestKeys(deps.random, (act) => void setTimeout(act, spareKeyAfterMs));
-  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, inOrder: inSeries(), requestKeys, bootId: deps.random(16) };
+  const desk: DeskDeps = { ...deps, link, heads, receipts, leases, pending, hold, inOrder: inSeries(), requestKeys, bootId: deps.random(16) };
   const needs = await createNeeds(desk);
   const held = createHeld(desk);
 

@@ -6,7 +6,7 @@ import type { JoinAsk, LeaseEnd, NeedAsk, NeedWithdraw, PutAsk, ReleaseAsk, SshA
 import { verifyClaim, verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 
-const checked = (verify: (text: string) => string): z.ZodType<string> =>
+export const checked = (verify: (text: string) => string): z.ZodType<string> =>
   z.string().superRefine((text, context) => {
     try {
       verify(text);

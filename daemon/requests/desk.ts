@@ -26,6 +26,7 @@ import type { DaemonStore } from '../vault/store.ts';
 import { type Answers, createAnswers } from './answers.ts';
 import { explain, recordEnd } from './ends.ts';
 import { signedObserved } from './observed.ts';
+import type { Hold } from './hold.ts';
 import type { Pending } from './pending.ts';
 import { type Resolved, lifeOf, requireActive, resolve, resolveItems, verifyRequester } from './resolve.ts';
 import type { RequestKeys } from './request-keys.ts';
@@ -40,6 +41,7 @@ export interface DeskDeps {
   readonly leases: Leases;
   readonly receipts: Receipts;
   readonly pending: Pending;
+  readonly hold: Hold;
   /** Requests leave in the order of their counters. */
   readonly inOrder: ReturnType<typeof inSeries>;
   readonly observer: Observer;
@@ -59,6 +61,7 @@ export async function release(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, take
   const observation = await ask.observe();
   verifyRequester(items, observation);
   const names = items.map(({ item }) => item);
+  deps.hold.verify();
   const leased = taker ? ({ kind: 'none' } as const) : await deps.leases.read(names, observation);
   if (leased.kind === 'hit') {
     // One line in one write: this is the path that scripts walk a thousand times.
@@ -127,7 +130,8 @@ async function askPeople(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, asked: As
 }
 
 /** People are counted anew: one whose approval was counted may have been removed, though others could still approve. */
-function verifyStillHolds({ link }: DeskDeps, answers: Answers, waiting: Waiting): void {
+function verifyStillHolds({ link, hold }: DeskDeps, answers: Answers, waiting: Waiting): void {
+  hold.verify();
   waiting.check();
   check(answers.complete(link.log.requireState()), 'E_QUORUM', 'somebody who approved may not any more');
 }

@@ -28,6 +28,8 @@ export function requireActive(
   { state, halted }: Pick<OrgLog, 'state' | 'halted'>,
   { machine }: MachineIdentity,
   now: number,
+  /** Frozen, nothing is released, and changes can still be proposed. */
+  frozen: 'refused' | 'frozen too' = 'refused',
 ): { readonly state: OrgState; readonly self: Machine } {
   if (halted) throw haltedBy(halted);
   const self = state && activeMachine(state, machine);
@@ -39,7 +41,7 @@ export function requireActive(
     const next = 'compare the words of `stillvault status` in the console, under Machines';
     throw new DaemonError('not_enrolled', 'E_NOT_ENROLLED', 'this machine has not been admitted yet', { next });
   }
-  if (state.frozen) {
+  if (state.frozen && frozen === 'refused') {
     const next = 'ask an admin; `stillvault log show` says who froze it';
     throw new DaemonError('policy_forbids', 'E_FROZEN', 'the organisation is frozen: nothing is released anywhere', { next });
   }

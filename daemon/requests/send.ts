@@ -4,6 +4,7 @@ import type { RequestId } from '../../protocol/hash.ts';
 import { sealLetter } from '../../protocol/notice.ts';
 import { mailboxOn } from '../../protocol/org-log/record.ts';
 import type { Device } from '../../protocol/org-log/state.ts';
+import type { Changes } from '../../protocol/changes.ts';
 import type { Need } from '../../protocol/need.ts';
 import { type LeaseTerms, type Observed, type Proposal, type Request, type RequestItem, type SignedRequest, signRequest } from '../../protocol/request.ts';
 import type { KemKey } from '../../protocol/seal.ts';
@@ -20,6 +21,7 @@ export interface Wanted {
   readonly items: readonly RequestItem[];
   readonly proposal?: Proposal;
   readonly need?: Need;
+  readonly changes?: Changes;
   readonly requestId: RequestId;
   readonly lease: LeaseTerms;
   readonly observed: Observed;
