@@ -10,8 +10,7 @@ import type { Observer } from './intake/observer.ts';
 import { type Leases, createLeases } from './leases/leases.ts';
 import { type Heads, createHeads } from './org/heads.ts';
 import { type LinkDeps, type OrgLink, createOrgLink } from './org/link.ts';
-import { keepReplicas } from './org/replicas.ts';
-import { rewrapForNewMachines } from './org/rewrap.ts';
+import { createUpkeep } from './org/upkeep.ts';
 import { type Receipts, createReceipts } from './release/receipts.ts';
 import { inSeries } from './release/serial.ts';
 import type { DeskDeps } from './requests/desk.ts';
@@ -54,7 +53,7 @@ const lastSendMs = 3_000;
 const noticeMaxAgeMs = 31 * 86_400_000;
 
 export async function startService(deps: ServiceDeps): Promise<Service> {
-  const { machine, store, now, onProblem } = deps;
+  const { machine, now } = deps;
   const link = await createOrgLink(deps);
   const heads = createHeads(link.log, now);
   const receipts = createReceipts({ ...deps, link });
@@ -66,13 +65,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const needs = await createNeeds(desk);
   const held = createHeld(desk);
 
-  let upkeep: Promise<void> = Promise.resolve();
-  const keepUp = (): void => {
-    const state = link.log.state;
-    if (!state) return;
-    upkeep = upkeep.then(() => keepReplicas({ machine, link, store }, state)).catch(onProblem);
-    upkeep = upkeep.then(() => rewrapForNewMachines({ machine, store, link, now, onProblem })).catch(onProblem);
-  };
+  const upkeep = createUpkeep({ ...deps, link, stepMs: deps.tickMs });
   const halted = (): ProtocolError | undefined => link.log.halted ?? disagreement(heads, link);
 
   const timer = setInterval(() => {
@@ -85,16 +78,16 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
   const retry = setInterval(() => {
     void receipts.send();
     void needs.review();
-    keepUp();
+    upkeep.look();
   }, retryMs);
 
   link.log.onChange((state) => {
     leases.review(state);
     void needs.review();
-    keepUp();
+    upkeep.look();
   });
   await link.start((kind, body) => takeMail({ machine, link, heads, leases, receipts, now }, kind, body));
-  keepUp();
+  upkeep.look();
   void receipts.send();
   void needs.review();
 
@@ -114,7 +107,7 @@ export async function startService(deps: ServiceDeps): Promise<Service> {
       needs.stop();
       leases.endAll('shutdown');
       const stopping = new AbortController();
-      await Promise.race([Promise.all([receipts.send(), upkeep]), deps.sleep(lastSendMs, stopping.signal)]);
+      await Promise.race([Promise.all([receipts.send(), upkeep.stop()]), deps.sleep(lastSendMs, stopping.signal)]);
       stopping.abort();
       link.stop();
     },

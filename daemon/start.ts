@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join as joinPath } from 'node:path';
 import { ProtocolError } from '../protocol/errors.ts';
 import type { JoinAsk, JoinResult, LogVerified, Status } from '../protocol/local-api.ts';
+import { custodySummary } from '../protocol/org-log/holders.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { verifyText } from '../protocol/text.ts';
 import type { Fetch } from '../relay-client/client.ts';
@@ -191,6 +192,7 @@ function statusOf(options: DaemonOptions, service: Service | undefined, startedA
     org: { id: machine.org, name: state?.name ?? '' },
     machine: { id: machine.machine, name: machine.name, words: wordsOf(machine) },
     relay: { url: machine.relay, connected, since: new Date(since).toISOString(), ...(lastError === undefined ? {} : { lastError }) },
+    ...(state ? { custody: custodySummary(state) } : {}),
     ...(state ? { log: { seq: state.head.seq, head: state.head.eh, syncedAt: new Date(syncedAt).toISOString() } } : {}),
   };
 }

@@ -3,8 +3,8 @@ import type { LogLine, PolicySummary, SecretInfo, SecretSummary } from '../proto
 import { signerName, subjectOf } from '../protocol/audit/words.ts';
 import { limits } from '../protocol/limits.ts';
 import type { Policy } from '../protocol/org-log/bodies.ts';
-import { recipientsOf } from '../protocol/org-log/apply-secret.ts';
 import { entryHash, parseEntry } from '../protocol/org-log/entry.ts';
+import { exposureOf, waitingFor } from '../protocol/org-log/holders.ts';
 import { type OrgState, type Secret, secretAt } from '../protocol/org-log/state.ts';
 import { machineEntitled, policyFor } from '../protocol/policy.ts';
 import { machineWords, quorumWords } from '../protocol/policy-words.ts';
@@ -22,6 +22,7 @@ export function secretSummaries(state: OrgState, machine: MachineIdentity): read
 
 function summaryOf(state: OrgState, machine: MachineIdentity, secret: Secret): SecretSummary {
   const policy = policyFor(state, secret.path);
+  const exposure = exposureOf(state, secret);
   return {
     path: secret.path,
     version: secret.put.ver,
@@ -29,6 +30,7 @@ function summaryOf(state: OrgState, machine: MachineIdentity, secret: Secret): S
     description: secret.put.description,
     updatedAt: new Date(secret.putTs).toISOString(),
     entitled: policy !== undefined && machineEntitled(state, policy, machine.machine) && secret.wraps.some(({ recipient }) => recipient === machine.machine),
+    ...(exposure ? { exposed: exposure.holders.length > 0 ? ('holder' as const) : ('weaker' as const) } : {}),
   };
 }
 
@@ -39,6 +41,7 @@ export function secretInfo(state: OrgState, machine: MachineIdentity, path: stri
   if (!policy)
     throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, { next: 'an admin sets a policy in the console' });
   const nameOf = recipientName(state);
+  const waiting = waitingFor(state, secret);
   return {
     ...summaryOf(state, machine, secret),
     id: secret.id,
@@ -47,19 +50,11 @@ export function secretInfo(state: OrgState, machine: MachineIdentity, path: stri
       k: secret.put.k,
       members: secret.shares.map(({ member }) => state.members.get(member)?.name ?? 'a former member'),
       machines: secret.wraps.filter(({ kind }) => kind === 'machine').map(({ recipient }) => nameOf(recipient)),
-      waiting: waitingFor(state, secret, policy).map(nameOf),
+      waiting: waiting.map(({ recipient }) => nameOf(recipient)),
+      needVersion: waiting.filter((slot) => slot.servedBy === 'version').map(({ recipient }) => nameOf(recipient)),
+      exposedTo: (exposureOf(state, secret)?.holders ?? []).map(({ recipient }) => nameOf(recipient)),
     },
   };
-}
-
-function waitingFor(state: OrgState, secret: Secret, policy: Policy): readonly string[] {
-  try {
-    return recipientsOf(state, policy)
-      .map(({ recipient }) => recipient)
-      .filter((recipient) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
-  } catch {
-    return []; // nobody can make the quorum now: the policy's words say so
-  }
 }
 
 function recipientName(state: OrgState): (id: string) => string {

@@ -86,6 +86,6 @@ export function infoAt(path: string, policy: Partial<PolicySummary> = {}): Secre
       hosts: [],
       ...policy,
     },
-    custody: { k: 1, members: ['ben'], machines: ['build-1'], waiting: [] },
+    custody: { k: 1, members: ['ben'], machines: ['build-1'], waiting: [], needVersion: [], exposedTo: [] },
   };
 }

@@ -32,7 +32,7 @@ const info: SecretInfo = {
     tier: 'high',
     reasonRequired: true,
   },
-  custody: { k: 2, members: ['ben', 'ada'], machines: ['build-1'], waiting: ["ben's laptop"] },
+  custody: { k: 2, members: ['ben', 'ada'], machines: ['build-1'], waiting: ["ben's laptop", 'build-2'], needVersion: ['build-2'], exposedTo: [] },
 };
 const answers: StubAnswers = {
   'GET /v1/status': (ask) => ask.json(readyStatus),
@@ -58,19 +58,20 @@ describe('for people and for programs', () => {
   });
   test('info', async () => {
     await using daemon = await startStubDaemon(answers);
-    expect((await run(['info', 'prod/db-primary'], daemon)).out).toBe(`path                prod/db-primary
-version             3, 2026-11-23 11:00
-fields              user, password
-description         orders \\u{202e}db
-this machine        may ask
-approvers           2 of ben, ada
-machines            any admitted machine
-lease               up to 15m, 20 uses, for process
-tier                high, a reason is required
-policy              prod/**
-approver half       2 of ben, ada
-machine half        build-1
-waiting for a wrap  ben's laptop
+    expect((await run(['info', 'prod/db-primary'], daemon)).out).toBe(`path                       prod/db-primary
+version                    3, 2026-11-23 11:00
+fields                     user, password
+description                orders \\u{202e}db
+this machine               may ask
+approvers                  2 of ben, ada
+machines                   any admitted machine
+lease                      up to 15m, 20 uses, for process
+tier                       high, a reason is required
+policy                     prod/**
+approver half              2 of ben, ada
+machine half               build-1
+waiting for a share        ben's laptop
+waiting for a new version  build-2
 `);
     expect(lastJson(await run(['info', 'prod/db-primary', '--json'], daemon))).toEqual(info);
     expect(await run(['info', 'x'], daemon)).toMatchObject({ code: 14, err: 'stillvault: there is no secret x\n  next: stillvault ls\n' });

@@ -14,12 +14,14 @@ export const command: Command = {
     const info = await client().info(path);
     if (output.json) output.jsonLine(info);
     else output.data(table(rows(info)));
+    if (info.exposed !== undefined || info.custody.needVersion.length > 0) output.note(`next: stillvault rotate ${printable(path)}`);
     return 0;
   },
 };
 
-function rows({ path, version, fields, description, updatedAt, entitled, policy, custody }: SecretInfo): readonly (readonly string[])[] {
+function rows({ path, version, fields, description, updatedAt, entitled, policy, custody, exposed }: SecretInfo): readonly (readonly string[])[] {
   const list = (names: readonly string[]): string => names.map(printable).join(', ') || 'nobody';
+  const waiting = custody.waiting.filter((name) => !custody.needVersion.includes(name));
   return [
     ['path', printable(path)],
     ['version', `${version}, ${dateTime(updatedAt)}`],
@@ -38,6 +40,10 @@ function rows({ path, version, fields, description, updatedAt, entitled, policy,
     ['policy', printable(policy.pattern)],
     ['approver half', `${custody.k} of ${list(custody.members)}`],
     ['machine half', list(custody.machines)],
-    ...(custody.waiting.length > 0 ? [['waiting for a wrap', list(custody.waiting)]] : []),
+    ...(waiting.length > 0 ? [['waiting for a share', list(waiting)]] : []),
+    ...(custody.needVersion.length > 0 ? [['waiting for a new version', list(custody.needVersion)]] : []),
+    ...(exposed === undefined
+      ? []
+      : [['exposed', exposed === 'holder' ? `to ${list(custody.exposedTo)}` : 'opens with fewer people than its policy asks for']]),
   ];
 }

@@ -32,6 +32,7 @@ function statusRows({
   log,
   pending,
   leases,
+  custody,
   identity,
   verifying,
   memoryBytes,
@@ -45,8 +46,19 @@ function statusRows({
     ...(verifying === undefined ? [] : [['verifying', `entry ${verifying.done} of ${verifying.of} of the log`]]),
     ['requests', `${pending} waiting`],
     ['leases', counted(leases, 'live lease')],
+    ...(custody === undefined ? [] : custodyRows(custody)),
     ['requesters', identity === 'pidfd' ? 'identified by the kernel (pidfd)' : 'unverified: this kernel has no pidfd of a peer'],
     ['daemon', `${printable(version)}, pid ${pid}, since ${dateTime(startedAt)}, ${Math.round(memoryBytes / 1_048_576)} MiB`],
+  ];
+}
+
+function custodyRows({ waiting, machines, devices, exposed }: NonNullable<Status['custody']>): readonly (readonly string[])[] {
+  const who = [machines > 0 ? counted(machines, 'machine') : '', devices > 0 ? counted(devices, 'device') : ''].filter((text) => text !== '').join(' and ');
+  return [
+    ...(waiting === 0
+      ? []
+      : [['custody', `${who || 'the recovery kit'} wait${machines + devices > 1 ? '' : 's'} for a part of ${counted(waiting, 'secret')}`]]),
+    ...(exposed === 0 ? [] : [['exposed', `${counted(exposed, 'secret')} to renew: stillvault ls --exposed, stillvault rotate --exposed`]]),
   ];
 }
 

@@ -5,19 +5,33 @@ import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
 import type { OrgLink } from './link.ts';
 
-/** Fetches body and own wrap of every secret that this machine holds a half of, and drops what no secret names any more. */
+/**
+ * Fetches body and own wrap of every secret that this machine holds a half of, and drops what no secret names any more. `kept`: what it has seen here
+ * before, so that each look at a large org costs only what is new; a copy that is damaged later shows when it is used.
+ */
 export async function keepReplicas(
   { machine, link, store }: { readonly machine: MachineIdentity; readonly link: Pick<OrgLink, 'client'>; readonly store: DaemonStore },
   state: OrgState,
+  kept: Set<Hash>,
 ): Promise<void> {
   const wanted = new Set<Hash>();
   for (const { retired, wraps, put } of state.secrets.values()) {
     const own = wraps.find(({ recipient }) => recipient === machine.machine);
     if (!retired && own) wanted.add(put.body).add(own.wrap);
   }
-  await fetchBlobs(link, store, [...wanted]);
+  const fresh = [...wanted].filter((hash) => !kept.has(hash));
+  if (fresh.length === 0 && kept.size === wanted.size) return;
+  for (let at = 0; at < fresh.length; at += atOnce) {
+    const some = fresh.slice(at, at + atOnce);
+    await fetchBlobs(link, store, some);
+    for (const hash of some) kept.add(hash);
+  }
   store.keepBlobs(wanted);
+  for (const hash of kept) if (!wanted.has(hash)) kept.delete(hash);
 }
+
+/** Wraps and bodies in memory at a time. */
+const atOnce = 256;
 
 /** Blobs that the log names, from the machine's own copy where that is whole, else from the relay. Throws RelayClientError. */
 export async function fetchBlobs(link: Pick<OrgLink, 'client'>, store: DaemonStore, hashes: readonly Hash[]): Promise<readonly Uint8Array[]> {

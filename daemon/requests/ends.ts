@@ -22,6 +22,9 @@ const policyCodes: ReadonlySet<string> = new Set([
   'E_NO_MACHINE',
 ]);
 
+/** What a dishonest holder wrapped for this machine shows as: nobody can mend a wrap, and the next version does (spec/07-custody.md §rewrap). */
+const brokenHalf: ReadonlySet<string> = new Set(['E_OPEN', 'E_KEY_COMMIT']);
+
 /** Any error as the caller of the local API is told it. */
 export function explain(error: unknown): unknown {
   if (error instanceof RelayClientError) {
@@ -33,7 +36,9 @@ export function explain(error: unknown): unknown {
   const code = policyCodes.has(error.code) ? 'policy_forbids' : error.code === 'E_LIMIT' ? 'usage' : 'error';
   return new DaemonError(code, error.code, message, {
     cause: error,
-    next: 'ask again; if it stays: stillvault doctor',
+    next: brokenHalf.has(error.code)
+      ? 'somebody gave this machine something else than its half: stillvault rotate on another machine renews it'
+      : 'ask again; if it stays: stillvault doctor',
   });
 }
 

@@ -22,10 +22,14 @@ export function waitingFor(state: OrgState, secret: Secret): readonly WaitingSlo
   return waiting.map((slot) => ({ ...slot, servedBy: servedBy(state, secret, slot) }));
 }
 
-const slotsOf: (state: OrgState, policy: Policy) => readonly RecipientSlot[] | undefined = rememberFor(
-  ({ members, devices, groups, machines, recovery }) => [members, devices, groups, machines, recovery],
-  (state, policy) => (canBeMet(state, policy) ? recipientsOf(state, policy) : undefined),
+const slotsOf: (state: OrgState, policy: Policy) => readonly RecipientSlot[] | undefined = rememberFor(givenParts, (state, policy) =>
+  canBeMet(state, policy) ? recipientsOf(state, policy) : undefined,
 );
+
+// What policy gives somebody follows from these.
+function givenParts({ members, devices, groups, machines, recovery }: OrgState): readonly unknown[] {
+  return [members, devices, groups, machines, recovery];
+}
 
 function servedBy(state: OrgState, { wraps, put }: Secret, slot: RecipientSlot): ServedBy {
   if (slot.kind === 'recovery') return 'version';
@@ -53,21 +57,48 @@ export function exposureOf(state: OrgState, secret: Secret): Exposure | undefine
   return holders.length > 0 || weaker ? { holders, weaker } : undefined;
 }
 
+/** What the state of custody asks for, counted. */
+export interface CustodySummary {
+  /** Secrets that somebody waits for, and who waits. */
+  readonly waiting: number;
+  readonly machines: number;
+  readonly devices: number;
+  /** Secrets to renew, those weaker than their policy included. */
+  readonly exposed: number;
+}
+
+const summaries = new WeakMap<OrgState['secrets'], { readonly parts: readonly unknown[]; readonly summary: CustodySummary }>();
+
+/** Looks at every secret: remembered for as long as the log says the same. */
+export function custodySummary(state: OrgState): CustodySummary {
+  const parts = [state.policies, ...givenParts(state)];
+  const before = summaries.get(state.secrets);
+  if (before?.parts.every((part, index) => part === parts[index])) return before.summary;
+  const who = { machine: new Set<string>(), device: new Set<string>(), recovery: new Set<string>() };
+  let [waiting, exposed] = [0, 0];
+  for (const secret of state.secrets.values()) {
+    const slots = waitingFor(state, secret);
+    for (const { kind, recipient } of slots) who[kind].add(recipient);
+    if (slots.length > 0) waiting++;
+    if (exposureOf(state, secret)) exposed++;
+  }
+  const summary = { waiting, machines: who.machine.size, devices: who.device.size, exposed };
+  summaries.set(state.secrets, { parts, summary });
+  return summary;
+}
+
 /** Sorted by path. */
 export function exposedSecrets(state: OrgState): readonly Secret[] {
   return [...state.secrets.values()].filter((secret) => exposureOf(state, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
 // As recipientsOf, but also where nobody could make the quorum: a revoked holder has what it has.
-const givenBy: (state: OrgState, policy: Policy) => ReadonlySet<string> = rememberFor(
-  ({ members, devices, groups, machines, recovery }) => [members, devices, groups, machines, recovery],
-  (state, policy) => {
-    const people = policy.clauses.flatMap((clause) => clauseMembers(state, clause));
-    const devices = people.flatMap((member) => devicesOf(state, member)).map(({ device, keyIds }) => `${device}:${keyIds.custody}`);
-    const machines = entitledMachines(state, policy).map((id) => `${id}:${state.machines.get(id)?.keyIds.kem}`);
-    return new Set([...devices, ...machines, ...kitName(state)]);
-  },
-);
+const givenBy: (state: OrgState, policy: Policy) => ReadonlySet<string> = rememberFor(givenParts, (state, policy) => {
+  const people = policy.clauses.flatMap((clause) => clauseMembers(state, clause));
+  const devices = people.flatMap((member) => devicesOf(state, member)).map(({ device, keyIds }) => `${device}:${keyIds.custody}`);
+  const machines = entitledMachines(state, policy).map((id) => `${id}:${state.machines.get(id)?.keyIds.kem}`);
+  return new Set([...devices, ...machines, ...kitName(state)]);
+});
 
 const slotName = ({ recipient, keyId }: RecipientSlot): string => `${recipient}:${keyId}`;
 // Each kit is known by its key: one that was replaced has both halves.
