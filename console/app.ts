@@ -1,7 +1,6 @@
 // What the console's screens see and can do: the contract between the views and the device behind them. No DOM here.
-import type { DeviceId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
-import type { Role } from '../protocol/org-log/bodies.ts';
-import type { Proposed } from '../protocol/org-log/entry.ts';
+import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import type { DeviceRow, DraftRow, GroupRow, NewsRow, PeopleApp, TermsRow, TokenRow } from './app-people.ts';
 import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
 
@@ -18,6 +17,8 @@ export type Phase =
     }
   /** No org in this browser yet; `prf` says whether this browser and authenticator can do it, before anything is created. */
   | { readonly kind: 'welcome'; /** Why there is no device any more, or not yet, where there was one. */ readonly failure?: AppFailure }
+  /** This device's keys are made and compared; more admins must agree before it is let in. It looks again by itself. */
+  | { readonly kind: 'waiting' }
   | { readonly kind: 'ready' }
   /** The log stopped for good (E_FORK, E_LOG_ROLLBACK …): nothing can be approved. */
   | { readonly kind: 'halted'; readonly code: string; readonly message: string };
@@ -117,37 +118,19 @@ export interface MachineRow {
   readonly status: 'enrolled' | 'active' | 'revoked';
   /** compare with the terminal */ readonly words: string;
   readonly since: number;
+  readonly groups: readonly GroupId[];
+  readonly owner?: MemberId;
 }
 export interface MemberRow {
   readonly id: MemberId;
   readonly name: string;
   readonly roles: readonly string[];
-  readonly devices: readonly { readonly id: DeviceId; readonly name: string; readonly synced: boolean; readonly me: boolean }[];
+  readonly devices: readonly DeviceRow[];
   readonly me: boolean;
 }
 export interface PolicyRow {
   readonly pattern: string;
   readonly words: string;
-}
-/** A change that waits for more admins. */
-export interface DraftRow {
-  readonly id: Hash;
-  readonly by: string;
-  readonly mine: boolean;
-  readonly at: number;
-  readonly expiresAt: number;
-  /** Its author's words. */
-  readonly note: string;
-  /** What it would do, a line each. */
-  readonly changes: readonly string[];
-  readonly items: readonly Proposed[];
-  readonly agreed: readonly string[];
-  readonly refused: readonly string[];
-  readonly agreedByMe: boolean;
-  /** Admins that it still needs. */
-  readonly missing: number;
-  /** Nobody can use it any more: propose it again. */
-  readonly stale: boolean;
 }
 /** One line of history, from verified receipts and log entries. */
 export interface HistoryRow {
@@ -184,6 +167,11 @@ export interface OrgView {
   readonly members: readonly MemberRow[];
   readonly policies: readonly PolicyRow[];
   readonly drafts: readonly DraftRow[];
+  readonly groups: readonly GroupRow[];
+  readonly tokens: readonly TokenRow[];
+  readonly terms: TermsRow;
+  /** What everybody should notice, newest first, until it is put away. */
+  readonly news: readonly NewsRow[];
   readonly history: readonly HistoryRow[];
   /** A problem that does not stop approvals, e.g. the relay is away. */
   readonly notice?: AppFailure;
@@ -192,8 +180,8 @@ export interface OrgView {
 /** Progress of an approval, from tap to release. */
 export type ApproveStep = 'verifying-user' | 'sealing' | 'sent' | 'released';
 
-/** Every act may reject with an AppFailure (as `Error & { failure: AppFailure }`). Acts that need the passkey say so. */
-export interface App {
+/** People, groups and the organisation's terms: console/app-people.ts. Every act may reject with an AppFailure (as `Error & { failure: AppFailure }`). Acts that need the passkey say so. */
+export interface App extends PeopleApp {
   /** Verifies the log and every machine's receipts from the first on; `progress` counts entries and receipts. */
   audit(progress: (entries: number, receipts: number) => void): Promise<AuditReport>;
   phase(): Phase;
@@ -204,8 +192,14 @@ export interface App {
   checkSupport(): Promise<{ readonly ok: true } | { readonly ok: false; readonly failure: AppFailure }>;
   /** passkey: create, then two verifications. */
   createOrg(input: CreateOrg, progress: (step: CreateStep) => void): Promise<void>;
-  /** passkey. Makes a machine token; `command` is what to type on the machine. With `here`, the local daemon behind this console is told directly. */
-  enrolMachine(options: { readonly here: boolean }): Promise<{
+  /**
+   * passkey. Makes a machine token; `command` is what to type on the machine. With `here`, the local daemon behind this console is told directly.
+   * With `intoGroup` the token admits by itself, for an hour at most; where that takes more admins, `onProposed` is called and it resolves once they agreed.
+   */
+  enrolMachine(
+    options: { readonly here: boolean; readonly hours?: number; readonly intoGroup?: GroupId },
+    onProposed?: () => void,
+  ): Promise<{
     readonly token: string;
     readonly command: string;
     readonly expiresAt: number;
@@ -217,7 +211,7 @@ export interface App {
   /** true where this console is served by `stillvault up` beside a daemon that is not enrolled. */
   canEnrolHere(): boolean;
   /** passkey. After the words were compared. */
-  admitMachine(machine: MachineId, words: string): Promise<void>;
+  admitMachine(machine: MachineId, words: string, groups?: readonly GroupId[]): Promise<void>;
   /** passkey. */
   revokeMachine(machine: MachineId): Promise<void>;
   /** passkey. Another device than this one, of anybody: it approves nothing more, and reads no name that comes later. */
@@ -254,6 +248,8 @@ export interface App {
   ): Promise<InviteSession>;
   /** The new device's side, opened by such a link. */
   joinByInvite(link: string, deviceName: string): Promise<InviteSession>;
+  /** While waiting: gives up the keys that were made here, and begins anew. */
+  stopWaiting(): Promise<void>;
   /** passkey. Says yes to a change that waits for admins: `done` where that was the last word it needed. */
   agreeDraft(id: Hash): Promise<Outcome>;
   /** No gesture. Declines a draft, or withdraws one's own. */
@@ -267,10 +263,6 @@ export interface App {
     readonly maxUses: number;
     readonly tier: 'low' | 'normal' | 'high';
   }): Promise<Outcome>;
-  /** passkey. */
-  setRoles(member: MemberId, roles: readonly Role[]): Promise<Outcome>;
-  /** passkey. How many admins must agree, where the console may be served from, which passkeys are let in. */
-  setTerms(terms: Partial<OrgTerms>): Promise<Outcome>;
   /** Ends everything that runs: for tests, and before the page goes. */
   close(): void;
 }
@@ -279,7 +271,7 @@ export interface InviteSession {
   readonly link?: string;
   /** Six digits and three words once both sides have committed: compare, then confirm on both. */
   readonly codes: Promise<{ readonly digits: string; readonly words: string }>;
-  /** passkey on both sides. Resolves when device.add is in the log. */
-  confirm(): Promise<void>;
+  /** passkey on both sides. `done`: device.add is in the log; `proposed`: more admins must agree, and the new device waits for them. */
+  confirm(): Promise<Outcome>;
   cancel(): void;
 }

@@ -44,6 +44,7 @@ export const protocolCodes = [
   'E_TOKEN_EXPIRED',
   'E_TOKEN_SCOPE',
   'E_AUTHENTICATOR',
+  'E_ATTESTATION',
   'E_RECOVERY',
   'E_RECOVERY_WAIT',
   'E_CHECKPOINT_STATE',

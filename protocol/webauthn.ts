@@ -25,20 +25,21 @@ export async function verifyAssertion(assertion: Assertion, challenge: Hash, pas
   check(equalBytes(authenticatorData.subarray(0, 32), sha256(encodeUtf8(passkey.rpId))), 'E_WEBAUTHN', 'another relying party');
   const flags = authenticatorData[32] ?? 0;
   check((flags & flagUserPresent) !== 0 && (flags & flagUserVerified) !== 0, 'E_WEBAUTHN', 'the user was not verified');
-  const client = parseClientData(clientDataJSON);
+  const client = parseClientData(clientDataJSON, 'E_WEBAUTHN');
   check(client['type'] === 'webauthn.get', 'E_WEBAUTHN', 'not an assertion');
   check(client['challenge'] === toBase64Url(fromHex(challenge)), 'E_WEBAUTHN', 'another challenge');
   check(typeof client['origin'] === 'string' && origins.includes(client['origin']), 'E_WEBAUTHN', 'an origin that the organisation does not list');
   check((client['crossOrigin'] ?? false) === false && client['topOrigin'] === undefined, 'E_WEBAUTHN', 'made inside a frame of another origin');
 }
 
-function parseClientData(bytes: Uint8Array): Readonly<Record<string, unknown>> {
+/** The members of clientDataJSON. */
+export function parseClientData(bytes: Uint8Array, code: 'E_WEBAUTHN' | 'E_ATTESTATION'): Readonly<Record<string, unknown>> {
   try {
     const value: unknown = JSON.parse(decodeUtf8(bytes));
-    check(typeof value === 'object' && value !== null && !Array.isArray(value), 'E_WEBAUTHN', 'client data is not an object');
+    check(typeof value === 'object' && value !== null && !Array.isArray(value), code, 'client data is not an object');
     return value as Readonly<Record<string, unknown>>; // a JSON object, as just checked
   } catch (cause) {
-    throw new ProtocolError('E_WEBAUTHN', 'client data is not JSON', { cause });
+    throw new ProtocolError(code, 'client data is not JSON', { cause });
   }
 }
 

@@ -72,7 +72,7 @@ export function createFakeApp(state: FakeState): FakeApp {
       if (here)
         change((view) => ({
           ...view,
-          machines: [{ id: machineIds.laptop, name: 'ana-laptop', status: 'enrolled', words: hereWords, since: state.now }],
+          machines: [{ id: machineIds.laptop, name: 'ana-laptop', status: 'enrolled', words: hereWords, since: state.now, groups: [] }],
         }));
       return {
         token: 'svt1-7Q4F-2K9D',
@@ -149,7 +149,25 @@ export function createFakeApp(state: FakeState): FakeApp {
     },
     setPolicy: async ({ pattern }) => act(`setPolicy ${pattern}`).then(() => outcome),
     setRoles: async (_member, roles) => act(`setRoles ${roles.join()}`).then(() => outcome),
+    stopWaiting: async () => {
+      await act('stopWaiting');
+      phase = { kind: 'welcome' };
+      changed();
+    },
     setTerms: async () => act('setTerms').then(() => outcome),
+    removeMember: async (member) => {
+      await act('removeMember');
+      change((view) => ({ ...view, members: view.members.filter(({ id }) => id !== member) }));
+    },
+    lossOf: () => state.loss ?? { rules: [], unreachable: [], exposed: [], machines: [], lastAdmin: false },
+    setGroup: async ({ name }) => act(`setGroup ${name}`).then(() => outcome),
+    setMachine: async () => act('setMachine'),
+    models: async () => [{ aaguid: 'ee882879-721c-4913-9775-3dfcce97072a', name: 'YubiKey 5 Series', roots: 1 }],
+    loadModels: async () => act('loadModels').then(() => [{ aaguid: 'ee882879-721c-4913-9775-3dfcce97072a', name: 'YubiKey 5 Series', roots: 1 }]),
+    seenNews: async (seq) => {
+      await act('seenNews');
+      change((view) => ({ ...view, news: view.news.filter((row) => row.seq > seq) }));
+    },
     agreeDraft: async (draft) => {
       await act('agreeDraft');
       change((view) => ({ ...view, drafts: view.drafts.filter(({ id }) => id !== draft) }));
@@ -164,7 +182,7 @@ export function createFakeApp(state: FakeState): FakeApp {
 
 function session(state: FakeState, link?: string): InviteSession {
   const codes = state.hold === 'codes' ? new Promise<never>(() => undefined) : Promise.resolve({ digits: '482913', words: 'amber falcon tide' });
-  return { codes, confirm: async () => undefined, cancel: () => undefined, ...(link === undefined ? {} : { link }) };
+  return { codes, confirm: async () => 'done', cancel: () => undefined, ...(link === undefined ? {} : { link }) };
 }
 
 function failed(failure: AppFailure): Error & { failure: AppFailure } {

@@ -13,7 +13,8 @@ import type {
   ReviewCard,
   SecretRow,
 } from '../console/app.ts';
-import type { DeviceId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
+import type { DraftRow, LossRow, NewsRow } from '../console/app-people.ts';
+import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import { type Observed, once } from '../protocol/request.ts';
 
 export interface FakeState {
@@ -30,6 +31,8 @@ export interface FakeState {
   readonly failures?: Readonly<Record<string, AppFailure>>;
   /** What the audit finds. */
   readonly audit?: AuditReport;
+  /** What is lost with whom it is asked of. */
+  readonly loss?: LossRow;
 }
 
 /** Monday, 23 November 2026, 12:00:00 UTC. */
@@ -45,6 +48,7 @@ export const machineIds = { build: hex(1, 32) as MachineId, laptop: hex(2, 32) a
 const memberIds = { ana: hex(4, 32) as MemberId, ben: hex(5, 32) as MemberId, cem: hex(6, 32) as MemberId };
 // A seed for each device of the people above.
 const deviceIds = { phone: hex(41, 32) as DeviceId, laptop: hex(42, 32) as DeviceId, ben: hex(43, 32) as DeviceId, cem: hex(44, 32) as DeviceId };
+const groupIds = { oncall: hex(45, 32) as GroupId, ci: hex(46, 32) as GroupId }; // as above
 const hashOf = (seed: number): Hash => hex(seed, 64) as Hash;
 const requestIdOf = (seed: number): RequestId => hex(seed, 32) as RequestId;
 
@@ -288,10 +292,26 @@ const leases: readonly LeaseRow[] = [
   },
 ];
 const machines: readonly MachineRow[] = [
-  { id: machineIds.build, name: 'build-7', status: 'active', words: 'copper lantern quiet harbour velvet island', since: noon - 40 * 24 * hour },
-  { id: machineIds.laptop, name: 'ana-laptop', status: 'active', words: 'river basket early candle mirror stone', since: noon - 12 * 24 * hour },
-  { id: machineIds.edge, name: 'edge-runner-3', status: 'enrolled', words: 'orbit pepper winter saddle bridge cotton', since: noon - 2 * minute },
-  { id: hex(9, 32) as MachineId, name: 'old-ci', status: 'revoked', words: '', since: noon - 200 * 24 * hour },
+  {
+    id: machineIds.build,
+    name: 'build-7',
+    status: 'active',
+    words: 'copper lantern quiet harbour velvet island',
+    since: noon - 40 * 24 * hour,
+    groups: [groupIds.ci],
+    owner: memberIds.ana,
+  },
+  {
+    id: machineIds.laptop,
+    name: 'ana-laptop',
+    status: 'active',
+    words: 'river basket early candle mirror stone',
+    since: noon - 12 * 24 * hour,
+    groups: [groupIds.ci],
+    owner: memberIds.ana,
+  },
+  { id: machineIds.edge, name: 'edge-runner-3', status: 'enrolled', words: 'orbit pepper winter saddle bridge cotton', since: noon - 2 * minute, groups: [] },
+  { id: hex(9, 32) as MachineId, name: 'old-ci', status: 'revoked', words: '', since: noon - 200 * 24 * hour, groups: [] },
 ];
 const members: readonly MemberRow[] = [
   {
@@ -299,13 +319,35 @@ const members: readonly MemberRow[] = [
     name: 'ana',
     roles: ['admin', 'approver', 'writer'],
     devices: [
-      { id: deviceIds.phone, name: 'ana’s iPhone', synced: true, me: true },
-      { id: deviceIds.laptop, name: 'ana’s laptop', synced: false, me: false },
+      { id: deviceIds.phone, name: 'ana’s iPhone', synced: true, backedUp: true, me: true },
+      {
+        id: deviceIds.laptop,
+        name: 'ana’s laptop',
+        synced: false,
+        backedUp: false,
+        me: false,
+        aaguid: 'ee882879-721c-4913-9775-3dfcce97072a',
+        model: 'YubiKey 5 Series with NFC',
+        since: noon - 80 * 24 * hour,
+        seenAt: noon - 5 * hour,
+      },
     ],
     me: true,
   },
-  { id: memberIds.ben, name: 'ben', roles: ['approver'], devices: [{ id: deviceIds.ben, name: 'ben’s Pixel', synced: true, me: false }], me: false },
-  { id: memberIds.cem, name: 'cem', roles: ['approver', 'writer'], devices: [{ id: deviceIds.cem, name: 'cem’s phone', synced: false, me: false }], me: false },
+  {
+    id: memberIds.ben,
+    name: 'ben',
+    roles: ['approver'],
+    devices: [{ id: deviceIds.ben, name: 'ben’s Pixel', synced: true, backedUp: true, me: false }],
+    me: false,
+  },
+  {
+    id: memberIds.cem,
+    name: 'cem',
+    roles: ['approver', 'writer'],
+    devices: [{ id: deviceIds.cem, name: 'cem’s phone', synced: false, backedUp: false, me: false }],
+    me: false,
+  },
 ];
 const history: readonly HistoryRow[] = [
   { at: noon - 3 * minute, kind: 'use', what: 'prod/db-primary', who: [], program: 'claude', machine: 'build-7', proof: 'verified' },
@@ -357,6 +399,19 @@ export function orgView(part: Partial<OrgView> = {}): OrgView {
     inbox: [],
     refused: [],
     drafts: [],
+    groups: [
+      { id: groupIds.ci, name: 'ci', members: [], machines: [machineIds.build, machineIds.laptop] },
+      { id: groupIds.oncall, name: 'on-call', members: [memberIds.ben, memberIds.cem], machines: [] },
+    ],
+    tokens: [],
+    terms: {
+      tAdmin: 1,
+      needed: 1,
+      origins: ['https://vault.example.org'],
+      rpIds: ['vault.example.org'],
+      authenticators: { deviceBoundOnly: false, aaguids: [], attested: false },
+    },
+    news: [],
     secrets,
     leases,
     machines,
@@ -391,7 +446,7 @@ const fresh: Partial<OrgView> = {
       id: memberIds.ana,
       name: 'ana',
       roles: ['admin', 'approver', 'writer'],
-      devices: [{ id: deviceIds.phone, name: 'ana’s iPhone', synced: true, me: true }],
+      devices: [{ id: deviceIds.phone, name: 'ana’s iPhone', synced: true, backedUp: true, me: true }],
       me: true,
     },
   ],
@@ -413,6 +468,46 @@ export const needCard: ReviewCard = card(29, {
   issuedAt: noon - hour,
   expiresAt: noon + 7 * 24 * hour - hour,
 });
+const draftRow = (seed: number, part: Partial<DraftRow> = {}): DraftRow => ({
+  id: hashOf(seed),
+  by: 'ben',
+  mine: false,
+  at: noon - 40 * minute,
+  expiresAt: noon + 71 * hour,
+  note: '',
+  changes: [
+    {
+      what: 'Rule prod/signing/**',
+      differences: [
+        { effect: 'widens', words: '1 of ana, ben, cem, instead of 2' },
+        { effect: 'narrows', words: 'leases up to 5 min, instead of 15 min' },
+      ],
+      terms: [],
+      warnings: [],
+    },
+  ],
+  items: [],
+  agreed: ['ben'],
+  refused: [],
+  agreedByMe: false,
+  missing: 1,
+  stale: false,
+  ...part,
+});
+const addDora = [
+  { what: 'Add dora', differences: [{ effect: 'widens', words: 'as approver, writer' }], terms: [], warnings: [] },
+  { what: 'Let dora’s phone of dora in', differences: [{ effect: 'widens', words: 'its passkey is synced' }], terms: [], warnings: [] },
+] as const;
+const drafts: readonly DraftRow[] = [
+  draftRow(81, { note: 'ben leaves on Friday; ana and cem should be able to sign alone until then.' }),
+  draftRow(82, { by: 'ana', mine: true, agreed: ['ana'], agreedByMe: true, changes: addDora, refused: ['cem'], missing: 1 }),
+  draftRow(83, { stale: true, by: 'cem', agreed: ['cem'] }),
+  draftRow(84, { missing: 0, agreed: ['ben', 'ana'], agreedByMe: true, changes: addDora.slice(1) }),
+];
+const news: readonly NewsRow[] = [
+  { seq: 41, at: noon - 4 * minute, what: 'added ben’s Pixel of ben', who: ['cem'] },
+  { seq: 40, at: noon - 20 * minute, what: 'set policy prod/**', who: ['cem', 'ben'] },
+];
 const five: readonly ReviewCard[] = [card(21), longCard, highCard, containerCard, putCard];
 
 const first: readonly string[] = ['first time for this program', 'first time for this machine', 'first time for this secret'];
@@ -503,6 +598,46 @@ export const fakeStates = {
   machines: ready({}, '/machines', { canEnrolHere: true }),
   'machines-first': ready({ machines: [] }, '/machines', { canEnrolHere: true }),
   people: ready({}, '/people'),
+  'people-member': ready({}, `/people/${memberIds.cem}`),
+  'people-me': ready({}, `/people/${memberIds.ana}`),
+  'people-remove': ready({}, `/people/${memberIds.cem}`, {
+    loss: {
+      rules: ['prod/signing/**'],
+      unreachable: ['prod/signing/release-key'],
+      exposed: names.slice(0, 9).map((name) => `prod/${name}`),
+      machines: ['edge-runner-3'],
+      lastAdmin: false,
+    },
+  }),
+  'people-terms': ready(
+    {
+      terms: {
+        tAdmin: 2,
+        needed: 2,
+        origins: ['https://vault.example.org'],
+        rpIds: ['vault.example.org'],
+        authenticators: { deviceBoundOnly: true, aaguids: [], attested: true },
+      },
+    },
+    '/people/terms',
+  ),
+  groups: ready({}, '/people/groups'),
+  'groups-empty': ready({ groups: [] }, '/people/groups'),
+  waiting: { now: noon, phase: { kind: 'waiting' }, org: undefined, at: '/inbox' },
+  drafts: ready({ drafts }),
+  'drafts-and-requests': ready({ drafts: drafts.slice(0, 1), inbox: [card(21)], news }),
+  draft: ready({ drafts }, `/inbox/${hashOf(81)}`),
+  news: ready({ news }),
+  'machine-token': ready(
+    {
+      tokens: [
+        { id: hex(91, 32), expiresAt: noon + 40 * minute, autoAdmit: false, groups: [] },
+        { id: hex(92, 32), expiresAt: noon + 20 * minute, autoAdmit: true, groups: [groupIds.ci], usedBy: 'build-7' },
+        { id: hex(93, 32), expiresAt: noon - 2 * hour, autoAdmit: false, groups: [] },
+      ],
+    },
+    '/machines',
+  ),
   invite: ready({}, '/people/invite'),
   'invite-link': ready({}, '/people/invite', { hold: 'codes' }),
   history: ready({}, '/history'),

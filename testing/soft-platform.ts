@@ -8,6 +8,7 @@ import { consoleFetch, openSocket } from '../console/platform/network.ts';
 import type { Authenticator, ConsoleFetch, Platform } from '../console/platform/platform.ts';
 import { type Backend, createStorage } from '../console/platform/storage.ts';
 import { assertWith, flagsVerified } from './authenticator.ts';
+import { type Attest, flagsDeviceBound, flagsSynced, noAttestation } from './soft-attestation.ts';
 
 export interface SoftClock {
   now(): number;
@@ -58,6 +59,10 @@ export interface SoftFaults {
   origin: string | undefined;
   /** Gestures until the prompt is closed; undefined: never. */
   cancelAfter: number | undefined;
+  /** What it is, and how it proves that. */
+  aaguid: Uint8Array;
+  isSynced: boolean;
+  attestation: Attest;
 }
 
 export interface SoftAuthenticator extends Authenticator {
@@ -69,7 +74,15 @@ export interface SoftAuthenticator extends Authenticator {
 /** May be shared by two platforms: a passkey that is synced to another device. */
 export function softAuthenticator(origin: string): SoftAuthenticator {
   const passkeys: SoftPasskey[] = [];
-  const faults: SoftFaults = { prf: 'good', isUserVerified: true, origin: undefined, cancelAfter: undefined };
+  const faults: SoftFaults = {
+    prf: 'good',
+    isUserVerified: true,
+    origin: undefined,
+    cancelAfter: undefined,
+    aaguid: new Uint8Array(16),
+    isSynced: true,
+    attestation: noAttestation,
+  };
   let gestures = 0;
 
   function gesture(): void {
@@ -88,20 +101,22 @@ export function softAuthenticator(origin: string): SoftAuthenticator {
       return gestures;
     },
     checkSupport: () => Promise.resolve(),
-    create: async ({ rpId }) => {
+    create: async ({ rpId, attest }) => {
       gesture();
       if (faults.prf === 'none') throw new ConsoleError('E_NO_PRF', 'no PRF here');
       const { signer } = await generateSigner(false);
       const prfKey = await crypto.subtle.generateKey({ name: 'HMAC', hash: 'SHA-256' }, false, ['sign']);
       const credentialId = crypto.getRandomValues(new Uint8Array(16));
       passkeys.push({ credentialId, signer, prfKey, rpId });
+      const { attestation: said, aaguid, isSynced } = faults;
+      const made = { rpId, origin, challenge: attest ?? new Uint8Array(32), credentialId, publicKey: signer.publicKey, aaguid };
       return {
         credentialId,
         publicKey: signer.publicKey,
-        aaguid: new Uint8Array(16),
-        backupEligible: true,
-        backedUp: true,
-        attestationDigest: new Uint8Array(32),
+        aaguid,
+        backupEligible: isSynced,
+        backedUp: isSynced,
+        attestation: await said({ ...made, flags: isSynced ? flagsSynced : flagsDeviceBound }),
         transports: ['internal'],
       };
     },

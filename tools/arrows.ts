@@ -65,8 +65,15 @@ export const rooms: readonly Room[] = [
   {
     path: 'console',
     imports: ['protocol', 'relay-client'],
+    lazily: ['console/device/certificates.ts'],
     packages: ['preact', 'preact/*', '@preact/signals', 'uqr'],
     about: "the approver's web app; DOM only",
+  },
+  {
+    path: 'console/device/certificates.ts',
+    imports: ['protocol'],
+    packages: ['@peculiar/x509', 'reflect-metadata'],
+    about: 'certificates of authenticators; loaded where an organisation wants their proof, and never before',
   },
   { path: 'console/build.ts', imports: [], packages: runtime, about: 'bundles the console into files' },
   {

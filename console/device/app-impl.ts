@@ -3,7 +3,7 @@ import { check } from '../../protocol/errors.ts';
 import { limits } from '../../protocol/limits.ts';
 import { parseEntry } from '../../protocol/org-log/entry.ts';
 import { parseEnvelope } from '../../protocol/sign.ts';
-import type { App, AppFailure, CreateOrg, OrgView, Phase } from '../app.ts';
+import type { App, AppFailure, CreateOrg, InviteSession, OrgView, Phase } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import type { Platform } from '../platform/platform.ts';
 import { auditTrail } from './audit.ts';
@@ -15,7 +15,7 @@ import { createLocalDaemon } from './local-daemon.ts';
 import { revokeDevice } from './devices.ts';
 import { admitMachine, endLease, freeze, issueToken, revokeMachine } from './machines.ts';
 import { type OpenedDevice, openDevice } from './opened.ts';
-import { setRoles, setTerms } from './people.ts';
+import { createPeopleActs } from './people-acts.ts';
 import { setPolicy } from './policies.ts';
 import { shareSecrets } from './rewrap.ts';
 import { putSecret, retireSecret } from './secrets.ts';
@@ -23,6 +23,9 @@ import { type Session, completeStart, openSession } from './session.ts';
 import { type StoredDevice, decodeDevice, deviceRecord } from './stored-device.ts';
 
 const retryMs = 3_000;
+const lookAgainMs = 15_000;
+/** What a device sees that more admins must let in: the relay does not know it, or the log has keys that it did not get. */
+const notYetCodes: ReadonlySet<string> = new Set(['E_NOT_READY', 'E_RELAY_AUTH', 'E_REVOKED', 'E_MK_EPOCH']);
 
 export function createApp(platform: Platform): App {
   const local = createLocalDaemon(platform);
@@ -32,6 +35,8 @@ export function createApp(platform: Platform): App {
   let device: OpenedDevice | undefined;
   let view: OrgView | undefined;
   let localWaits = false;
+  /** A start that was overtaken ends. */
+  let boots = 0;
 
   function changed(): void {
     view = undefined;
@@ -66,13 +71,23 @@ export function createApp(platform: Platform): App {
 
   // What an interrupted creation or join left is completed where the relay is there, and told where not.
   async function boot(): Promise<void> {
+    const mine = ++boots;
     for (;;) {
+      let isJoining = false;
       try {
         const stored = await storedDevice(platform);
         if (!stored) return enter({ kind: 'welcome' });
+        isJoining = stored.me.status === 'joining';
         return await start(await completeStart(await openSession(platform, stored.keys, stored.me, verified)));
       } catch (error) {
         const failure = explain(error);
+        if (isJoining && notYetCodes.has(failure.code)) {
+          enter({ kind: 'waiting' });
+          void untilLooking(platform, closing.signal).then(() => {
+            if (!closing.signal.aborted && mine === boots) booted = boot();
+          });
+          return;
+        }
         if (['E_NOT_READY', 'E_RELAY_AUTH', 'E_RELAY_CLOSED', 'E_RELAY_QUOTA', 'E_DEVICE_BIND'].includes(failure.code))
           return enter({ kind: 'welcome', failure });
         if (!failure.code.startsWith('E_RELAY_')) return halt(failure);
@@ -82,7 +97,7 @@ export function createApp(platform: Platform): App {
       }
     }
   }
-  const booted = boot();
+  let booted = boot();
 
   /** Runs an act; what it throws becomes an AppFailure. */
   async function act<T>(run: () => Promise<T>): Promise<T> {
@@ -127,19 +142,39 @@ export function createApp(platform: Platform): App {
     joinByInvite: (link, deviceName) =>
       act(async () => {
         await booted;
-        if (phase.kind !== 'welcome') throw new ConsoleError('E_DECIDED', 'this browser has a device already');
-        const { invite, joined } = await startJoin(platform, link, deviceName);
-        return { ...invite, confirm: () => act(async () => start(await invite.confirm().then(() => joined))) };
+        if (phase.kind !== 'welcome' && phase.kind !== 'waiting') throw new ConsoleError('E_DECIDED', 'this browser has a device already');
+        const joining = await startJoin(platform, link, deviceName);
+        return {
+          ...joining,
+          confirm: () =>
+            act(async () => {
+              const session = await joining.confirm();
+              if (!session) {
+                booted = boot();
+                return 'proposed';
+              }
+              boots++;
+              await start(session);
+              return 'done';
+            }),
+        };
       }),
-    enrolMachine: ({ here }) =>
+    stopWaiting: () =>
+      act(async () => {
+        if (phase.kind !== 'waiting') throw new ConsoleError('E_NOT_READY', 'nothing is waited for here');
+        boots++;
+        await platform.storage.write(new Map(), [deviceRecord]);
+        enter({ kind: 'welcome' });
+      }),
+    enrolMachine: ({ here, ...wish }, onProposed) =>
       withSession(async (session) => {
-        const { token, expiresAt } = await issueToken(session);
+        const { token, expiresAt } = await issueToken(session, opened().drafts, wish, onProposed);
         const told = here ? { here: await local.join(token) } : {};
         await lookLocally();
         return { token, expiresAt, command: `stillvault join ${token}`, ...told };
       }),
     canEnrolHere: () => localWaits,
-    admitMachine: (machine, words) => withSession((session) => admitMachine(session, machine, words)),
+    admitMachine: (machine, words, groups) => withSession((session) => admitMachine(session, machine, words, groups)),
     revokeMachine: (machine) => withSession((session) => revokeMachine(session, machine)),
     revokeDevice: (device) => withSession((session) => revokeDevice(session, device)),
     approve: (request, terms, chosenCode, progress) =>
@@ -175,21 +210,27 @@ export function createApp(platform: Platform): App {
       }),
     freeze: (reason) => act(() => freeze(opened().drafts, 'org.freeze', reason)),
     unfreeze: (reason) => act(() => freeze(opened().drafts, 'org.unfreeze', reason)),
-    invite: (input) => withSession(async (session) => wrapped(await startInvite(session, input))),
+    invite: (input) => withSession(async (session) => wrapped(await startInvite(session, opened().drafts, input))),
     agreeDraft: (id) => act(() => opened().drafts.agree(id)),
     refuseDraft: (id) => act(() => opened().drafts.refuse(id)),
     setPolicy: (input) => act(() => setPolicy(platform, opened().drafts, input)),
-    setRoles: (member, roles) => act(() => setRoles(opened().drafts, member, roles)),
-    setTerms: (terms) => act(() => setTerms(opened().drafts, terms)),
+    ...createPeopleActs({ act, opened }),
     close: () => {
       closing.abort();
       device?.stop();
     },
   };
 
-  function wrapped<T extends { confirm(): Promise<void> }>(invite: T): T {
+  function wrapped(invite: InviteSession): InviteSession {
     return { ...invite, confirm: () => act(() => invite.confirm()) };
   }
+}
+
+/** After a while, or when somebody comes back to the page. */
+async function untilLooking(platform: Platform, signal: AbortSignal): Promise<void> {
+  const looking = Promise.withResolvers<void>();
+  const unsubscribe = platform.onReturn(looking.resolve);
+  await Promise.race([platform.sleep(lookAgainMs, signal).catch(() => undefined), looking.promise]).finally(unsubscribe);
 }
 
 async function storedDevice(platform: Platform): Promise<{ readonly keys: Session['keys']; readonly me: StoredDevice } | undefined> {

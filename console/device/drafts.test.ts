@@ -28,7 +28,7 @@ test('what one admin may not do alone is proposed with one gesture, and done by 
   const before = ada.platform.authenticator.gestures;
   expect(await loosen(ada.app)).toBe('proposed');
   expect(ada.platform.authenticator.gestures - before).toBe(1);
-  expect(ada.app.org()?.drafts).toMatchObject([{ mine: true, agreedByMe: true, agreed: ['ada'], missing: 1, changes: ['set policy **'] }]);
+  expect(ada.app.org()?.drafts).toMatchObject([{ mine: true, agreedByMe: true, agreed: ['ada'], missing: 1, changes: [{ what: 'Rule **' }] }]);
   const draft = await firstDraft(ben, 'ben’s draft');
   expect(draft).toMatchObject({ by: 'ada', mine: false, agreedByMe: false, missing: 1, stale: false });
   // Secrets come meanwhile: the draft stays good.

@@ -1,5 +1,5 @@
 // Changes that need several admins: endorsed here or elsewhere, passed around, signed by whoever completes them (spec/05-org-log.md §drafts).
-import { type Codec, array, decode, encode, oneOf, record, time } from '../../protocol/codec.ts';
+import { type Codec, array, decode, encode, record, time } from '../../protocol/codec.ts';
 import {
   type Draft,
   type DraftLetter,
@@ -19,12 +19,17 @@ import { sealLetter } from '../../protocol/notice.ts';
 import { adminThreshold } from '../../protocol/org-log/authority.ts';
 import type { Entry, Proposed, SignerRef } from '../../protocol/org-log/entry.ts';
 import { mailboxOn } from '../../protocol/org-log/record.ts';
+import type { EnvelopeSignature } from '../../protocol/sign.ts';
 import { type Device, type OrgState, activeDevice, devicesOf, hasRole, liveAdmins } from '../../protocol/org-log/state.ts';
-import type { DraftRow, Outcome } from '../app.ts';
+import type { Outcome } from '../app.ts';
+import type { DraftRow } from '../app-people.ts';
+import { RelayClientError } from '../../relay-client/client.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import { type Plan, appendSigned, placed } from './entries.ts';
-import { signerName, whatOf } from './log-rows.ts';
-import { type Session, requireRole } from './session.ts';
+import { draftLines } from './change-words.ts';
+import { signerName } from './log-rows.ts';
+import { newMeta } from './machines.ts';
+import { type Session, myDevice, requireRole } from './session.ts';
 import { unlock } from './unlock.ts';
 
 export interface Drafts {
@@ -33,6 +38,11 @@ export interface Drafts {
    * `plan` is asked anew on the newest state and names only what is still to be done.
    */
   change(plan: (state: OrgState) => readonly Proposed[] | Promise<readonly Proposed[]>, note: string): Promise<Outcome>;
+  /**
+   * A device that comes in where this admin is not enough, or this member no admin: `items` end with its device.add. One gesture here; then
+   * `askDevice` has the new device endorse the same intent, and the other admins get it.
+   */
+  introduce(items: readonly Proposed[], note: string, askDevice: (draft: Draft) => Promise<EnvelopeSignature>): Promise<void>;
   /** One gesture: completes the draft where this is the last word it needs, else passes it on. */
   agree(id: Hash): Promise<Outcome>;
   /** No gesture: tells the others, and puts it away here. */
@@ -88,29 +98,37 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
     return found;
   }
 
-  /** Every other device of every admin gets it: whoever looks first. */
-  async function send(state: OrgState, draft: Draft, word: DraftLetter['word']): Promise<void> {
+  /** Every other device of every admin gets it, whoever looks first; and whose it is, where that is no admin. */
+  async function send(state: OrgState, draft: Draft, word: DraftLetter['word'], by: DeviceId): Promise<void> {
     const bytes = await signDraft({ org: me.org, device: me.device, ts: platform.now(), draft, word }, session.keys.presence);
-    const readers = liveAdmins(state)
-      .flatMap((admin) => devicesOf(state, admin))
-      .filter(({ device }) => device !== me.device);
+    const author = activeDevice(state, by);
+    const readers = new Set([...liveAdmins(state).flatMap((admin) => devicesOf(state, admin)), ...(author ? [author] : [])]);
+    readers.delete(myDevice(session, state));
     const ttlS = Math.max(60, Math.min(604_800, Math.ceil((draft.expiresAt - platform.now()) / 1_000)));
     const mails = await Promise.all(
-      readers.map(async (reader) => ({ mailbox: mailboxOn(reader.mailboxSeed, platform.now()), body: await letterFor(reader, bytes), ttlS })),
+      [...readers].map(async (reader) => ({ mailbox: mailboxOn(reader.mailboxSeed, platform.now()), body: await letterFor(reader, bytes), ttlS })),
     );
     if (mails.length > 0) await client.post(mails);
   }
   const letterFor = (reader: Device, bytes: Uint8Array): Promise<Uint8Array> =>
     sealLetter(me.org, { id: reader.device, key: reader.inboxKey }, { kind: 'draft', bytes });
 
-  async function endorseAndSend(state: OrgState, draft: Draft, by: DeviceId): Promise<void> {
+  async function endorseAndSend(state: OrgState, draft: Draft, by: DeviceId, askDevice?: (draft: Draft) => Promise<EnvelopeSignature>): Promise<void> {
     const intent = intentOf(me.org, draft);
     const id = draftId(me.org, draft);
-    await unlock(session, id, async ({ sig, assertion }) => {
-      const endorsed = { ...draft, endorsements: [...draft.endorsements, await endorse(intent, { signer: sig, assertion })] };
-      await keep(id, { draft: endorsed, by, at: platform.now(), refusals: known.get(id)?.refusals ?? [] });
-      await send(state, endorsed, 'endorsed');
-    });
+    const mine = await unlock(session, id, ({ sig, assertion }) => endorse(intent, { signer: sig, assertion }));
+    const endorsed = { ...draft, endorsements: [...draft.endorsements, mine] };
+    const whole = askDevice ? { ...endorsed, endorsements: [...endorsed.endorsements, await askDevice(endorsed)] } : endorsed;
+    check((await countEndorsements(state, whole)).length === whole.endorsements.length, 'E_SIGNERS', 'the new device signed something else');
+    await keep(id, { draft: whole, by, at: platform.now(), refusals: known.get(id)?.refusals ?? [] });
+    await send(state, whole, 'endorsed', by);
+  }
+
+  /** The relay learns the key of a device that the log has. Any admin does that: whoever signed it may have been cut off before. */
+  async function letIn(state: OrgState, entries: readonly Proposed[]): Promise<void> {
+    if (!hasRole(state, me.member, 'admin')) return;
+    const added = entries.flatMap((entry) => (entry.type === 'device.add' ? (activeDevice(state, entry.body.device) ?? []) : []));
+    for (const { presenceKey } of added) await client.registerKey(presenceKey, 'device');
   }
 
   return {
@@ -125,6 +143,10 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
       await endorseAndSend(state, { authority: state.authority, items, expiresAt: platform.now() + lifeMs, note, endorsements: [] }, me.device);
       return 'proposed';
     },
+    introduce: async (items, note, askDevice) => {
+      const state = await log.sync();
+      await endorseAndSend(state, { authority: state.authority, items, expiresAt: platform.now() + lifeMs, note, endorsements: [] }, me.device, askDevice);
+    },
     agree: async (id) => {
       const state = await log.sync();
       requireRole(session, state, 'admin');
@@ -132,7 +154,9 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
       check(!isStale(state, draft, platform.now()), 'E_DRAFT', 'the draft can no longer be used');
       const plans = await endorsedPlans(session, state, draft);
       if (await isEnough(session, state, plans)) {
-        await appendSigned(session, (now) => endorsedPlans(session, now, draft));
+        // A device that waited may have missed a metadata key since it was invited: it gets the next one.
+        const renewed = draft.items.some(({ type }) => type === 'device.add') ? [newMeta(session)] : [];
+        await letIn(await appendSigned(session, async (now) => [...(await endorsedPlans(session, now, draft)), ...renewed]), draft.items);
         await forget([id]);
         return 'done';
       }
@@ -143,16 +167,16 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
     },
     refuse: async (id) => {
       const { draft, by } = find(id);
-      await send(await log.sync(), { ...draft, endorsements: [] }, by === me.device ? 'withdrawn' : 'declined');
+      await send(await log.sync(), { ...draft, endorsements: [] }, by === me.device ? 'withdrawn' : 'declined', by);
       await forget([id]);
     },
     receive: async (letter) => {
       // It may stand on an entry that has not come here yet.
       const state = await log.sync();
-      if (!hasRole(state, me.member, 'admin')) return;
       const { id, draft, from, word, ts, stale } = await verifyDraftLetter(state, letter, platform.now());
-      if (!hasRole(state, from.member, 'admin')) throw new ProtocolError('E_ROLE', 'a draft by somebody who is no admin');
       const before = known.get(id);
+      if (!before && !hasRole(state, me.member, 'admin')) return;
+      if (!hasRole(state, from.member, 'admin')) verifyOwnDevice(state, from, draft);
       if (word === 'withdrawn' && before?.by === from.device) return forget([id]);
       if (wordsOfRefusal.includes(word)) {
         if (before && !before.refusals.includes(from.device)) await keep(id, { ...before, refusals: [...before.refusals, from.device] });
@@ -176,12 +200,23 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
       });
       const old = [...known].filter(([, { draft }]) => platform.now() > draft.expiresAt).map(([id]) => id);
       await forget([...new Set([...done, ...old])]);
+      await letIn(log.requireState(), entries).catch(unlessRelay);
     },
     rows: () => {
       const state = log.requireState();
       return [...known].map(([id, kept]) => rowOf(session, state, id, kept)).sort((a, b) => b.at - a.at);
     },
   };
+}
+
+/** What somebody who is no admin may propose: a further device of their own. Where passkeys must be attested an admin invites it, who sees the proof. */
+function verifyOwnDevice(state: OrgState, from: Device, { items }: Pick<Draft, 'items'>): void {
+  const isOwn = items.every((item) => item.type === 'device.add' && item.body.member === from.member);
+  check(isOwn && !state.authenticators.attested, 'E_ROLE', 'a draft by somebody who is no admin');
+}
+
+function unlessRelay(error: unknown): void {
+  if (!(error instanceof RelayClientError)) throw error;
 }
 
 const alone = (draft: Proposed): Plan => ({ draft });
@@ -192,12 +227,16 @@ async function endorsedPlans({ me }: Session, state: OrgState, draft: Draft): Pr
   const { authority, expiresAt } = draft;
   const { items } = intentOf(me.org, draft);
   const from = state.drafted?.intent === draftId(me.org, draft) ? state.drafted.next : 0;
-  const endorsements = counted.map(({ signature }) => signature);
-  const endorsers = counted.map(({ signer }) => signer);
-  if (endorsers.length === 0) return draft.items.map(alone);
-  return draft.items
-    .slice(from)
-    .map((item, at) => ({ draft: item, endorsed: { ref: { authority, items, index: from + at, expiresAt, endorsers }, endorsements } }));
+  if (counted.length === 0) return draft.items.map(alone);
+  return draft.items.slice(from).map((item, at) => {
+    // A device that the draft brings speaks for its own entry; before that nobody knows it.
+    const voices = counted.filter(({ signer }) => item.type === 'device.add' || activeDevice(state, signer.id as DeviceId)); // endorsers are devices
+    const endorsers = voices.map(({ signer }) => signer);
+    return {
+      draft: item,
+      endorsed: { ref: { authority, items, index: from + at, expiresAt, endorsers }, endorsements: voices.map(({ signature }) => signature) },
+    };
+  });
 }
 
 /** Whether those behind the plans suffice; what fails for another reason fails here, before the gesture. */
@@ -219,6 +258,8 @@ function rowOf({ me, platform }: Session, state: OrgState, id: Hash, { draft, by
     return holder?.kind === 'device' && activeDevice(state, holder.id as DeviceId) ? [holder] : []; // a device holder's id
   });
   const members = new Set(agreed.map(({ id: device }) => state.devices.get(device as DeviceId)?.member)); // as above
+  // A member vouches for a further device of their own: one admin is enough then.
+  const needed = draft.items.every((item) => item.type === 'device.add' && members.has(item.body.member)) ? 1 : adminThreshold(state);
   return {
     id,
     by: nameOf(by),
@@ -226,12 +267,12 @@ function rowOf({ me, platform }: Session, state: OrgState, id: Hash, { draft, by
     at,
     expiresAt: draft.expiresAt,
     note: draft.note,
-    changes: draft.items.map((item) => whatOf(state, item)),
+    changes: draftLines(state, draft.items),
     items: draft.items,
     agreed: [...new Set(agreed.map((signer: SignerRef) => signerName(state, signer)))],
     refused: [...new Set(refusals.map(nameOf))],
     agreedByMe: members.has(me.member),
-    missing: Math.max(0, adminThreshold(state) - members.size),
+    missing: Math.max(0, needed - [...members].filter((member) => member !== undefined && hasRole(state, member, 'admin')).length),
     stale: isStale(state, draft, platform.now()),
   };
 }

@@ -1,5 +1,6 @@
 // The first device: makes the organisation, its founder and its keys (spec/11-enrolment.md §first device).
 // Nothing is written before the passkey has given the same key twice; from then on an interruption is resumed.
+import type { AttestationProof } from '../../protocol/attestation.ts';
 import { concat, equalBytes, fromHex, wipe } from '../../protocol/bytes.ts';
 import { type KekInput, openDeviceKeys, sealDeviceKeys } from '../../protocol/device-keys.ts';
 import { ProtocolError, check } from '../../protocol/errors.ts';
@@ -107,9 +108,12 @@ export interface DeviceWish {
   readonly rpId: string;
   readonly rpName: string;
   readonly userName: string;
+  /** The authenticator is asked to vouch for its model, over this challenge. */
+  readonly attest?: Uint8Array;
 }
 export interface MadeDevice {
   readonly facts: DeviceAdd;
+  readonly attestation: AttestationProof;
   readonly keys: FreshKeys;
   readonly sig: Signer;
   readonly stored: Omit<StoredDevice, 'status' | 'org' | 'relay' | 'sealedKeys'>;
@@ -124,7 +128,14 @@ export async function makeDevice(platform: Platform, wish: DeviceWish, onCreated
   const { authenticator, random } = platform;
   const { rpId } = wish;
   const [prfFirst, prfSecond] = [random(32), random(32)];
-  const passkey = await authenticator.create({ rpId, rpName: wish.rpName, userId: random(16), userName: wish.userName, prfInput: prfFirst });
+  const passkey = await authenticator.create({
+    rpId,
+    rpName: wish.rpName,
+    userId: random(16),
+    userName: wish.userName,
+    prfInput: prfFirst,
+    ...(wish.attest ? { attest: wish.attest } : {}),
+  });
   onCreated();
   const verify = (challenge: Uint8Array): Promise<GetAnswer> =>
     authenticator.get({ rpId, credentialId: passkey.credentialId, transports: passkey.transports, challenge, prf: { first: prfFirst, second: prfSecond } });
@@ -150,7 +161,7 @@ export async function makeDevice(platform: Platform, wish: DeviceWish, onCreated
       aaguid: passkey.aaguid,
       backupEligible: passkey.backupEligible,
       backedUp: passkey.backedUp,
-      attestationDigest: passkey.attestationDigest,
+      attestationDigest: new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(passkey.attestation.object))),
     },
   };
   const discard = (): void => wipe(first.prf.first, first.prf.second, sigScalar, custodySeed);
@@ -186,5 +197,5 @@ export async function makeDevice(platform: Platform, wish: DeviceWish, onCreated
     bindCheck: await bindCheck(keys),
     inboxSeed,
   };
-  return { facts, keys, sig, stored, confirm, discard };
+  return { facts, attestation: passkey.attestation, keys, sig, stored, confirm, discard };
 }

@@ -1,7 +1,8 @@
 // Log entries signed by this device with one gesture, on the newest head (spec/05-org-log.md §entry, spec/03-envelopes.md §gestures).
+import type { Hash } from '../../protocol/hash.ts';
 import { gestureOver } from '../../protocol/gesture.ts';
 import { foresee } from '../../protocol/org-log/apply.ts';
-import { type DraftRef, type Entry, type Proposed, encodeEntry, entryHash } from '../../protocol/org-log/entry.ts';
+import { type DraftRef, type Entry, type Proposed, encodeEntry } from '../../protocol/org-log/entry.ts';
 import type { NewEpoch } from '../../protocol/org-log/record.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import { type EnvelopeSignature, signEnvelope } from '../../protocol/sign.ts';
@@ -62,7 +63,7 @@ export interface Placed {
   readonly plan: Plan;
   readonly payload: Uint8Array;
   readonly seq: number;
-  readonly eh: ReturnType<typeof entryHash>;
+  readonly eh: Hash;
 }
 
 /** Each entry in its place after the one before. Throws what would be refused, before anybody is asked for a gesture. */

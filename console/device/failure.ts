@@ -99,10 +99,22 @@ const sayings: Readonly<Record<string, readonly [what: string, next: string]>> =
     'The organisation does not take passkeys of this kind.',
     'Use one of the authenticators that its terms name, or ask an admin to change them.',
   ],
+  E_ATTESTATION: [
+    'The organisation wants proof of the passkey’s model, and this one gave none, or one that is not good. Nobody was added.',
+    'Use an authenticator with attestation whose metadata the inviting admin has loaded (People, Terms), and invite again.',
+  ],
   E_RECOVERY: ['The recovery kit is not being used now: this was stopped, replaced or is over.', 'Look at the log, then start again with the kit.'],
   E_RECOVERY_WAIT: ['The recovery kit takes effect only after its delay.', 'Come back when the time that is shown is over.'],
   E_KIT_FORMAT: ['This is not a whole share of a recovery kit.', 'Compare the words with the paper, one by one.'],
   E_KIT_MIX: ['These shares do not belong together, or to the kit that the organisation has now.', 'Use different shares of the newest kit.'],
+  E_KIT_DELAY: [
+    'A kit without a delay would let whoever finds it in before anybody else could say no.',
+    'Choose a delay. None is for an organisation of one person.',
+  ],
+  E_KIT_UNKNOWN: [
+    'The relay knows no such kit for this organisation.',
+    'Compare the organisation’s id and the relay’s address with the sheet. The kit may have been replaced by a newer one.',
+  ],
   E_MIN_ADMINS: ['No admin with a device would be left.', 'Make somebody else an admin first.'],
   E_THRESHOLD: ['This needs more admins.', 'Ask another admin.'],
   E_DRAFT: ['This draft can no longer be used: it has expired, or people or rules have changed since.', 'Propose it again.'],

@@ -26,6 +26,8 @@ const storedMax = 128 * limits.devices;
 export interface Heads {
   /** Takes a verified word; what the relay does not show yet is fetched first. Durable when it resolves. */
   heard(claim: Claim): Promise<void>;
+  /** When a device last spoke of its head, since this page was opened. */
+  readonly seen: ReadonlyMap<DeviceId, number>;
   /** The gravest claim that stands, as people read it: E_FORK before E_HEAD_AHEAD. */
   problem(): AppFailure | undefined;
   /** Before an approval. Throws what `problem` tells. */
@@ -50,8 +52,11 @@ export async function openHeads(session: Session): Promise<Heads> {
   const standing = (claim: Claim): Device | undefined =>
     claim.ts >= platform.now() - attestMaxAgeMs && judge(claim) !== 'agrees' ? activeDevice(log.requireState(), claim.device) : undefined;
 
+  const seen = new Map<DeviceId, number>();
   return {
+    seen,
     heard: async (claim) => {
+      seen.set(claim.device, Math.max(claim.ts, seen.get(claim.device) ?? 0));
       // A relay that is away is told by the poll; here it only means that nothing newer is shown.
       if (judge(claim) === 'ahead') await log.sync().catch(() => undefined);
       if (!standing(claim)) return;

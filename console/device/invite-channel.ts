@@ -1,5 +1,6 @@
 // Messages between an admin's device and a new one, sealed with what the link holds (spec/11-enrolment.md §device).
 // The relay carries them and cannot read or make one; who has the link can, which is why people compare codes.
+import { attestationMax } from '../../protocol/attestation.ts';
 import { fromHex } from '../../protocol/bytes.ts';
 import { type Codec, bytes, bytesUpTo, count, decode, encode, oneOf, record } from '../../protocol/codec.ts';
 import { type DeviceInvite, inviteKey } from '../../protocol/enrolment.ts';
@@ -12,7 +13,7 @@ import { type RelayClient, RelayClientError } from '../../relay-client/client.ts
 import { ConsoleError } from '../platform/console-error.ts';
 import type { Platform } from '../platform/platform.ts';
 
-export type InviteStep = 'commit' | 'nonce' | 'reveal' | 'draft' | 'signed' | 'done' | 'ended';
+export type InviteStep = 'commit' | 'nonce' | 'reveal' | 'draft' | 'endorse' | 'signed' | 'done' | 'proposed' | 'ended';
 export interface InviteMessage {
   readonly step: InviteStep;
   /** The new device's commitment: which attempt this belongs to. */
@@ -20,7 +21,7 @@ export interface InviteMessage {
   readonly body: Uint8Array;
 }
 const messageCodec: Codec<InviteMessage> = record<InviteMessage>({
-  step: [1, oneOf<InviteStep>(['commit', 'nonce', 'reveal', 'draft', 'signed', 'done', 'ended'])],
+  step: [1, oneOf<InviteStep>(['commit', 'nonce', 'reveal', 'draft', 'signed', 'done', 'ended', 'endorse', 'proposed'])],
   attempt: [2, hashCodec],
   body: [3, bytesUpTo(32_768)],
 });
@@ -28,9 +29,18 @@ const messageCodec: Codec<InviteMessage> = record<InviteMessage>({
 export interface Reveal {
   readonly device: Uint8Array;
   readonly nonce: Uint8Array;
+  /** Where the link asks for it. */
+  readonly attestation?: Uint8Array;
+  readonly clientData?: Uint8Array;
 }
-export const revealCodec: Codec<Reveal> = record<Reveal>({ device: [1, bytesUpTo(8_192)], nonce: [2, bytes(32)] });
-/** The payload of device.add, to be signed by both, and the newest metadata key, sealed to the inbox key that the codes were about. */
+export const revealCodec: Codec<Reveal> = record<Reveal>({
+  device: [1, bytesUpTo(8_192)],
+  nonce: [2, bytes(32)],
+  attestation: [3, bytesUpTo(attestationMax.objectBytes), 'optional'],
+  clientData: [4, bytesUpTo(attestationMax.clientDataBytes), 'optional'],
+});
+export const revealBytesMax = 24_576;
+/** The payload of device.add, to be signed by both, or (`endorse`) a draft with it, to be endorsed by the new device; and the newest metadata key, sealed to the inbox key that the codes were about. */
 export interface Draft {
   readonly epoch: number;
   readonly sealedKey: Uint8Array;

@@ -13,6 +13,8 @@ import { openHistory } from './history.ts';
 import { type Inbox, createInbox } from './inbox.ts';
 import { historyMax, orgView } from './org-view.ts';
 import { type Receipts, openReceipts } from './receipts.ts';
+import { type AuthenticatorModel, keepModels, readModels } from './models.ts';
+import { openNews } from './news.ts';
 import { openMemory } from './request-memory.ts';
 import { type Session, myDevice } from './session.ts';
 
@@ -27,6 +29,9 @@ export interface OpenedDevice {
   /** Calls `progress` when the machine tells that it released. */
   watchRelease(request: RequestId, progress: (step: ApproveStep) => void): void;
   markEnding(lease: LeaseId): void;
+  loadModels(text: string): Promise<readonly AuthenticatorModel[]>;
+  models(): readonly AuthenticatorModel[];
+  seenNews(seq: number): Promise<void>;
   /** After an act that failed: stops everything where the log has stopped. */
   lookAtLog(): void;
   stop(): void;
@@ -75,11 +80,16 @@ export async function openDevice(
   const receipts = await openReceipts({ session, memory, history, inbox, onChange: changed });
   const drafts = await openDrafts(session, changed);
   const heads = await openHeads(session);
-  const decisions = createDecisions({ session, inbox, memory, heads });
+  const news = await openNews(session);
+  let models = await readModels(platform.storage);
+  let before = log.requireState();
+  const decisions = createDecisions({ session, inbox, memory, heads, drafts });
   let told: string | undefined;
   log.onChange((state, added) => {
     entries.push(...added.slice(-historyMax));
     entries.splice(0, entries.length - historyMax);
+    news.heard(before, state, added).catch(problem);
+    before = state;
     try {
       myDevice(session, state);
     } catch (error) {
@@ -90,6 +100,8 @@ export async function openDevice(
     changed();
   });
   await inbox.restore();
+  // What an interruption of this admin's device may have left undone.
+  drafts.review(entries.filter(({ ts }) => ts > platform.now() - limits.draftLifeMs)).catch(problem);
   const follower = await follow({
     session,
     inbox,
@@ -117,11 +129,18 @@ export async function openDevice(
     receipts,
     drafts,
     decisions,
-    view: () => orgView({ session, inbox, history, receipts, drafts, entries, online: follower.online, ending, notice: heads.problem() ?? notice }),
+    view: () =>
+      orgView({ session, inbox, history, receipts, drafts, heads, news, models, entries, online: follower.online, ending, notice: heads.problem() ?? notice }),
     poll: () => follower.poll(),
     watchRelease: (request, progress) => void watched.set(request, progress),
     markEnding: (lease) => {
       ending.add(lease);
+      changed();
+    },
+    models: () => models,
+    loadModels: async (text) => (models = await keepModels(platform.storage, text)),
+    seenNews: async (seq) => {
+      await news.seen(seq);
       changed();
     },
     lookAtLog: () => {

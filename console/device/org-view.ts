@@ -1,13 +1,19 @@
 // What the screens see, made from the verified log and the verified receipts (console/app.ts).
+import { toHex } from '../../protocol/bytes.ts';
 import { recipientsOf } from '../../protocol/org-log/apply-secret.ts';
 import type { MachineId } from '../../protocol/hash.ts';
 import type { DeviceId, MemberId } from '../../protocol/hash.ts';
 import type { Entry } from '../../protocol/org-log/entry.ts';
-import { type OrgState, type Secret, activeDevice, activeMachine, devicesOf } from '../../protocol/org-log/state.ts';
+import { adminThreshold } from '../../protocol/org-log/authority.ts';
+import { type Device, type OrgState, type Secret, activeDevice, activeMachine, devicesOf } from '../../protocol/org-log/state.ts';
 import { policyFor } from '../../protocol/policy.ts';
 import { mixesScripts } from '../../protocol/text.ts';
 import type { AppFailure, HistoryRow, LeaseRow, MachineRow, MemberRow, OrgView, PolicyRow, SecretRow } from '../app.ts';
+import type { DeviceRow, GroupRow, TokenRow } from '../app-people.ts';
 import type { Drafts } from './drafts.ts';
+import type { Heads } from './heads.ts';
+import { type AuthenticatorModel, formatAaguid } from './models.ts';
+import type { News } from './news.ts';
 import { type History, viewOfRow } from './history.ts';
 import type { Inbox } from './inbox.ts';
 import { rowOfEntry } from './log-rows.ts';
@@ -22,6 +28,9 @@ export interface ViewParts {
   readonly history: History;
   readonly receipts: Receipts;
   readonly drafts: Drafts;
+  readonly heads: Heads;
+  readonly news: News;
+  readonly models: readonly AuthenticatorModel[];
   /** The newest entries of the log, oldest first. */
   readonly entries: readonly Entry[];
   readonly online: boolean;
@@ -49,12 +58,16 @@ export function orgView(parts: ViewParts): OrgView {
     secrets: secretRows(state),
     leases: parts.receipts.leases().map((lease) => leaseRow(state, lease, parts.ending)),
     machines: machineRows(state),
-    members: memberRows(state, session),
+    members: memberRows(state, parts),
     policies: [...state.policies.values()]
       .filter(({ retired }) => !retired)
       .map((policy): PolicyRow => ({ pattern: policy.pattern, words: policyWords(state, policy) }))
       .sort((a, b) => (a.pattern < b.pattern ? -1 : 1)),
     drafts: parts.drafts.rows(),
+    groups: groupRows(state),
+    tokens: tokenRows(state, session.platform.now()),
+    terms: { tAdmin: state.tAdmin, origins: state.origins, rpIds: state.rpIds, authenticators: state.authenticators, needed: adminThreshold(state) },
+    news: parts.news.rows(),
     history: historyRows(state, parts),
     ...(notice ? { notice } : {}),
   };
@@ -79,6 +92,8 @@ const machineRows = onceFor((state): readonly MachineRow[] =>
       status: machine.status,
       words: wordsOf(state, machine),
       since: machine.enrolledAt,
+      groups: machine.groups,
+      ...(machine.owner === undefined ? {} : { owner: machine.owner }),
     }))
     .sort(byName),
 );
@@ -135,20 +150,69 @@ function leaseRow(state: OrgState, lease: KnownLease, ending: ReadonlySet<string
   };
 }
 
-function memberRows(state: OrgState, { me }: Session): readonly MemberRow[] {
+function memberRows(state: OrgState, { session, heads, models, entries }: ViewParts): readonly MemberRow[] {
+  const me = session.me;
+  const since = new Map(entries.flatMap((entry) => (entry.type === 'device.add' ? [[entry.body.device, entry.ts] as const] : [])));
   const row = (id: MemberId, name: string, roles: readonly string[]): MemberRow => ({
     id,
     name,
     roles,
     me: id === me.member,
     devices: devicesOf(state, id)
-      .map((device) => ({ id: device.device, name: device.name, synced: device.passkey.backupEligible, me: device.device === me.device }))
+      .map((device) => deviceRow(device, { me: device.device === me.device, models, since: since.get(device.device), seenAt: heads.seen.get(device.device) }))
       .sort(byName),
   });
   return [...state.members.values()]
     .filter(({ removed }) => !removed)
     .map(({ id, name, roles }) => row(id, name, roles))
     .sort(byName);
+}
+
+function deviceRow(
+  { device, name, passkey }: Device,
+  {
+    me,
+    models,
+    since,
+    seenAt,
+  }: { readonly me: boolean; readonly models: ViewParts['models']; readonly since: number | undefined; readonly seenAt: number | undefined },
+): DeviceRow {
+  const aaguid = toHex(passkey.aaguid);
+  const model = models.find((one) => one.aaguid === aaguid)?.name;
+  return {
+    id: device,
+    name,
+    me,
+    synced: passkey.backupEligible,
+    backedUp: passkey.backedUp,
+    ...(/[1-9a-f]/.test(aaguid) ? { aaguid: formatAaguid(aaguid) } : {}),
+    ...(model === undefined ? {} : { model }),
+    ...(since === undefined ? {} : { since }),
+    ...(seenAt === undefined ? {} : { seenAt }),
+  };
+}
+
+const groupRows = onceFor((state): readonly GroupRow[] => {
+  const machines = [...state.machines.values()].filter(({ status }) => status !== 'revoked');
+  return [...state.groups.values()]
+    .map(({ group, name, members }) => ({
+      id: group,
+      name,
+      members,
+      machines: machines.filter(({ groups }) => groups.includes(group)).map(({ machine }) => machine),
+    }))
+    .sort(byName);
+});
+
+/** Those that can still be used, and those of the last day. */
+function tokenRows(state: OrgState, now: number): readonly TokenRow[] {
+  return [...state.tokens.values()]
+    .filter(({ expiresAt }) => expiresAt > now - 86_400_000)
+    .map(({ token, expiresAt, autoAdmit, groups, usedBy }): TokenRow => {
+      const name = usedBy && state.machines.get(usedBy)?.name;
+      return { id: token, expiresAt, autoAdmit, groups, ...(name === undefined ? {} : { usedBy: name }) };
+    })
+    .sort((a, b) => b.expiresAt - a.expiresAt);
 }
 
 // The log's maps are in the order of random ids.

@@ -3,7 +3,7 @@ import type { Hash } from '../../protocol/hash.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import type { Device, OrgState } from '../../protocol/org-log/state.ts';
 import { activeDevice, hasRole } from '../../protocol/org-log/state.ts';
-import { check } from '../../protocol/errors.ts';
+import { ProtocolError, check } from '../../protocol/errors.ts';
 import type { Role } from '../../protocol/org-log/bodies.ts';
 import { openMkWrap } from '../../protocol/org-log/record.ts';
 import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
@@ -11,6 +11,7 @@ import { type RelayClient, RelayClientError, createRelayClient } from '../../rel
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
 import type { Progress } from '../../relay-client/restore.ts';
 import type { LocalKeys, Platform } from '../platform/platform.ts';
+import { learnLateKeys } from './late-keys.ts';
 import { createLogStore, createSnapshots } from './log-store.ts';
 import { type StoredDevice, deviceRecord, encodeDevice } from './stored-device.ts';
 
@@ -57,7 +58,12 @@ export async function completeStart(session: Session): Promise<Session> {
       if (log.state || !(error instanceof RelayClientError) || error.code !== 'E_RELAY_NOT_FOUND') throw error;
       await log.append(genesis);
     });
-  } else await log.sync();
+  } else
+    await log.sync().catch(async (error: unknown) => {
+      if (!(error instanceof ProtocolError) || !['E_REVOKED', 'E_MK_EPOCH'].includes(error.code)) throw error;
+      await learnLateKeys(session);
+      await log.sync();
+    });
   if (!activeDevice(log.requireState(), me.device)) throw new ConsoleError('E_NOT_READY', 'the organisation has not added this device yet');
   const { start: _done, ...rest } = me;
   const ready: StoredDevice = { ...rest, status: 'ready' };

@@ -1,4 +1,5 @@
 // What the device needs from the browser, as parameters: tests run the same logic with a software authenticator and a database in memory.
+import type { AttestationProof } from '../../protocol/attestation.ts';
 import type { Signer } from '../../protocol/keys.ts';
 import type { PrfInputs } from '../../protocol/device-keys.ts';
 import type { Random } from '../../protocol/random.ts';
@@ -54,6 +55,8 @@ export interface CreateAsk {
   readonly userName: string;
   /** Only to switch PRF on: its output is never used. */
   readonly prfInput: Uint8Array;
+  /** A statement of the authenticator about its model is asked for, over this challenge. */
+  readonly attest?: Uint8Array;
 }
 export interface CreatedPasskey {
   readonly credentialId: Uint8Array;
@@ -62,7 +65,7 @@ export interface CreatedPasskey {
   readonly aaguid: Uint8Array;
   readonly backupEligible: boolean;
   readonly backedUp: boolean;
-  readonly attestationDigest: Uint8Array;
+  readonly attestation: AttestationProof;
   readonly transports: readonly string[];
 }
 export interface GetAsk {

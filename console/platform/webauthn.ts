@@ -25,7 +25,7 @@ export function createWebAuthn(deps: { readonly now: () => number; readonly rand
   return {
     checkSupport,
     create: async (ask) => {
-      const created = await attempt(() => navigator.credentials.create({ publicKey: creationOptions(ask, deps.random(32)) }));
+      const created = await attempt(() => navigator.credentials.create({ publicKey: creationOptions(ask, ask.attest ?? deps.random(32)) }));
       return attempt(() => readCreated(ask.rpId, created));
     },
     get: async (ask) => readAssertion(ask, await attempt(() => navigator.credentials.get({ publicKey: requestOptions(ask) }))),
@@ -53,7 +53,7 @@ function creationOptions(ask: CreateAsk, challenge: Uint8Array): PublicKeyCreden
     challenge: copy(challenge),
     pubKeyCredParams: [{ type: 'public-key', alg: es256 }],
     authenticatorSelection: { residentKey: 'preferred', userVerification: 'required' },
-    attestation: 'none',
+    attestation: ask.attest ? 'direct' : 'none',
     timeout: timeoutMs,
     extensions: { prf: { eval: { first: copy(ask.prfInput) } } },
   };
@@ -77,7 +77,7 @@ async function readCreated(rpId: string, credential: Credential | null): Promise
     aaguid: data.slice(37, 53),
     backupEligible: (flags & 0x08) !== 0,
     backedUp: (flags & 0x10) !== 0,
-    attestationDigest: new Uint8Array(await crypto.subtle.digest('SHA-256', response.attestationObject)),
+    attestation: { object: new Uint8Array(response.attestationObject), clientDataJSON: new Uint8Array(response.clientDataJSON) },
     transports: response.getTransports(),
   };
 }

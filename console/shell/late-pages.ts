@@ -1,6 +1,7 @@
 // The pages that an approval does not need, as one file that is loaded once the first screen stands.
 import type { ComponentType } from 'preact';
 import { JoinPage } from '../enrol/join.tsx';
+import { WaitingPage } from '../enrol/waiting.tsx';
 import { WelcomePage } from '../enrol/view.tsx';
 import { HistoryPage } from '../history/view.tsx';
 import { LeasesPage } from '../leases/view.tsx';
@@ -8,7 +9,7 @@ import { MachinesPage } from '../machines/view.tsx';
 import { PeoplePage } from '../people/view.tsx';
 import { SecretsPage } from '../secrets/view.tsx';
 
-export type LatePage = 'secrets' | 'leases' | 'machines' | 'people' | 'history' | 'welcome' | 'join';
+export type LatePage = 'secrets' | 'leases' | 'machines' | 'people' | 'history' | 'welcome' | 'join' | 'waiting';
 
 export const latePages: Readonly<Record<LatePage, ComponentType>> = {
   secrets: SecretsPage,
@@ -18,4 +19,5 @@ export const latePages: Readonly<Record<LatePage, ComponentType>> = {
   history: HistoryPage,
   welcome: WelcomePage,
   join: JoinPage,
+  waiting: WaitingPage,
 };

@@ -21,6 +21,8 @@ export function Shell(): JSX.Element {
       return <Opening failure={phase.value.failure} verified={phase.value.verified} />;
     case 'welcome':
       return <Late page={route.value.page === 'join' ? 'join' : 'welcome'} />;
+    case 'waiting':
+      return <Late page={route.value.page === 'join' ? 'join' : 'waiting'} />;
     case 'halted':
       return <Halted code={phase.value.code} message={phase.value.message} />;
     case 'ready':

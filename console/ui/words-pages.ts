@@ -62,6 +62,16 @@ export const pageWords = {
     added: 'The device is added.',
     refused: 'Nothing was added. If the codes differed, do not repeat this over the same network.',
   },
+  waiting: {
+    title: 'One more admin',
+    lead: 'Your organisation asks several admins before a device is let in. They have been told; this page opens by itself as soon as enough of them agree.',
+    stay: 'You can close it and come back.',
+    looking: 'Waiting for the other admins',
+    newLink: 'If they decline, or days pass, ask for a new invitation and open its link in this browser.',
+    stop: 'Stop waiting',
+    stopTitle: 'Give up this device?',
+    stopText: 'The keys made here are dropped. Whoever agrees later lets in a device that nobody has. You can be invited again.',
+  },
   invite: {
     person: 'Invite a person',
     device: 'Add a device of yours',
