@@ -1,6 +1,7 @@
 // Keys that must never be admitted, signatures that must never verify (spec/02-keys.md; attack row 77).
 import { describe, expect, test } from 'bun:test';
 import { codeOf } from '../testing/code-of.ts';
+import { lowOrderPoints } from '../testing/low-order.ts';
 import { seededRandom, signerOf } from '../testing/seeded.ts';
 import { concat, fromHex } from './bytes.ts';
 import { hash, label } from './hash.ts';
@@ -40,17 +41,10 @@ describe('INV-KEY-KEM row 77: X-Wing keys', () => {
   const mlkem = kem.publicKey.subarray(0, 1_184);
   const x25519 = kem.publicKey.subarray(1_184);
   const unreduced = concat(Uint8Array.of(0xff, 0xff, 0xff), mlkem.subarray(3), x25519);
-  const lowOrder: readonly string[] = [
-    '00'.repeat(32),
-    `01${'00'.repeat(31)}`,
-    'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-    'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800',
-    '5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157',
-  ];
   const keys: readonly (readonly [what: string, key: Uint8Array, code: string])[] = [
     ['an honest key', kem.publicKey, 'accepted'],
     ['a coefficient beyond the modulus', unreduced, 'E_KEY_ENCODING'],
-    ...lowOrder.map((point) => [`an X25519 part of low order ${point.slice(0, 8)}`, concat(mlkem, fromHex(point)), 'E_KEY_ENCODING'] as const),
+    ...lowOrderPoints.map((point) => [`an X25519 part of low order ${point.slice(0, 8)}`, concat(mlkem, fromHex(point)), 'E_KEY_ENCODING'] as const),
     ['a byte less', kem.publicKey.subarray(0, 1_215), 'E_KEY_ENCODING'],
     ['a byte more', concat(kem.publicKey, Uint8Array.of(0)), 'E_KEY_ENCODING'],
     ['nothing', new Uint8Array(0), 'E_KEY_ENCODING'],

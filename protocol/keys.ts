@@ -12,7 +12,7 @@ export interface CryptoKeyHandle {
 // The part of WebCrypto that this package uses; its types belong to no runtime.
 interface Subtle {
   importKey(format: string, data: Uint8Array | object, algorithm: object, extractable: boolean, usages: readonly string[]): Promise<CryptoKeyHandle>;
-  exportKey(format: 'raw', key: CryptoKeyHandle): Promise<ArrayBuffer>;
+  exportKey(format: 'raw' | 'raw-public', key: CryptoKeyHandle): Promise<ArrayBuffer>;
   exportKey(format: 'jwk', key: CryptoKeyHandle): Promise<{ readonly d?: string; readonly x?: string; readonly y?: string }>;
   generateKey(
     algorithm: object,
@@ -23,6 +23,10 @@ interface Subtle {
   verify(algorithm: object, key: CryptoKeyHandle, signature: Uint8Array, data: Uint8Array): Promise<boolean>;
   encrypt(algorithm: object, key: CryptoKeyHandle, data: Uint8Array): Promise<ArrayBuffer>;
   decrypt(algorithm: object, key: CryptoKeyHandle, data: Uint8Array): Promise<ArrayBuffer>;
+  deriveBits(algorithm: object, key: CryptoKeyHandle, bits: number): Promise<ArrayBuffer>;
+  // Not in every runtime: x-wing.ts tries them.
+  getPublicKey(key: CryptoKeyHandle, usages: readonly string[]): Promise<CryptoKeyHandle>;
+  decapsulateBits(algorithm: object, key: CryptoKeyHandle, ciphertext: Uint8Array): Promise<ArrayBuffer>;
 }
 export const subtle: Subtle = (globalThis as unknown as { crypto: { subtle: Subtle } }).crypto.subtle; // cast: no platform types here, the global exists in every runtime
 

@@ -1,14 +1,15 @@
 // Sealing: HPKE base mode with X-Wing for a recipient, AES-256-GCM under a key that is used once (spec/04-sealing.md).
 // HPKE base mode does not authenticate the sender: every sealed thing has a signed statement around it or inside it.
-import { KEM_MLKEM768_X25519 } from '@panva/hpke-noble';
 import { AEAD_AES_256_GCM, CipherSuite, KDF_HKDF_SHA256 } from 'hpke';
 import { concat, fromHex } from './bytes.ts';
 import { type Item, encodeItem } from './codec.ts';
 import { ProtocolError, check } from './errors.ts';
 import { type KeyId, type OrgId, type Use, label } from './hash.ts';
 import { keyIdOf, subtle } from './keys.ts';
+import { chooseXWing } from './x-wing.ts';
 
-const suite = new CipherSuite(KEM_MLKEM768_X25519, KDF_HKDF_SHA256, AEAD_AES_256_GCM);
+let chosen: Promise<CipherSuite> | undefined;
+const hpke = (): Promise<CipherSuite> => (chosen ??= chooseXWing().then((kem) => new CipherSuite(kem, KDF_HKDF_SHA256, AEAD_AES_256_GCM)));
 const encapsulatedBytes = 1_120;
 
 /** Bytes that sealing adds to a plaintext. */
@@ -24,6 +25,7 @@ export interface KemKey {
 
 export async function kemKeyFrom(seed: Uint8Array): Promise<KemKey> {
   check(seed.length === 32, 'E_KEY_ENCODING', 'not a 32-byte X-Wing seed');
+  const suite = await hpke();
   const pair = await suite.DeriveKeyPair(seed, false);
   const publicKey = await suite.SerializePublicKey(pair.publicKey);
   return {
@@ -44,6 +46,7 @@ export async function kemKeyFrom(seed: Uint8Array): Promise<KemKey> {
 /** HPKE single-shot Seal: encapsulated key ‖ ciphertext. Throws E_KEY_ENCODING on a key that cannot be used. */
 export async function sealTo(publicKey: Uint8Array, use: Use, org: OrgId, aad: readonly Item[], plaintext: Uint8Array): Promise<Uint8Array> {
   try {
+    const suite = await hpke();
     const key = await suite.DeserializePublicKey(publicKey);
     const { encapsulatedSecret, ciphertext } = await suite.Seal(key, plaintext, { info: infoOf(use, org), aad: encodeItem(aad) });
     return concat(encapsulatedSecret, ciphertext);
