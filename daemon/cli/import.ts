@@ -92,7 +92,7 @@ async function importFile(call: Call, records: Records, path: string, root?: str
       'E_IMPORT_UNDO',
       `${printable(path)} was imported before and can still be undone`,
       undefined,
-      `stillvault import --confirm ${printable(path)}`,
+      `stillvault import --confirm ${quotedIfNeeded(path)}`,
     );
   const opened = await openSource(path, formatOf(args), world);
   const { source } = opened;
@@ -177,14 +177,14 @@ function withoutKey({ key: _key, stored, ...rest }: ImportRecord): ImportRecord 
 /** Ended between the rename and the last record: the file is done, the tags are still there. */
 function finishLate({ output }: Call, records: Records, record: ImportRecord): number {
   records.write(withoutKey(record));
-  output.note(`${printable(record.file)} holds references already; next: stillvault import --confirm ${printable(record.file)}`);
+  output.note(`${printable(record.file)} holds references already; next: stillvault import --confirm ${printable(quotedIfNeeded(record.file))}`);
   return 0;
 }
 
 function finish(call: Call, { path, source, format }: Opened, chosen: ReadonlyMap<Candidate, Target>, puts: readonly Put[], textNow: string | undefined): void {
   const { output, world } = call;
   const left = leftovers(path, textNow, puts, world.env);
-  const next = source.next(chosen).map((line) => line.replaceAll('FILE', quotedIfNeeded(nearest(path))));
+  const next = source.next(chosen).map((line) => line.replaceAll('FILE', () => quotedIfNeeded(nearest(path))));
   if (output.json) return output.jsonLine({ event: 'imported', file: path, format, rewritten: textNow !== undefined, left, next });
   output.note(textNow === undefined ? `stored ${counted(puts.length, 'secret')}; ${nearest(path)} was not changed` : `the values are out of ${nearest(path)}`);
   output.note('plaintext still lies, or may lie, in:');

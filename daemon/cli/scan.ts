@@ -2,7 +2,9 @@
 import { lstatSync } from 'node:fs';
 import { relative, resolve } from 'node:path';
 import { StillvaultError } from '../../sdk/errors.ts';
+import { quotedIfNeeded } from './import/text-files.ts';
 import { type InGit, gitText, inGit } from './plaintext/git.ts';
+import { secretShape } from './plaintext/judge.ts';
 import { placeOf } from './plaintext/places.ts';
 import { readPlain } from './plaintext/read.ts';
 import type { Spot } from './plaintext/spots.ts';
@@ -92,7 +94,8 @@ function lookAt(path: string, skipped: Skipped, env: Call['world']['env']): Find
     return undefined;
   }
   const place = placeOf(path);
-  const secrets = place.find(read.text);
+  // A key of a tree or a section can be a token itself: then it is no name.
+  const secrets = place.find(read.text).map((spot) => (secretShape(spot.name) === undefined ? spot : { ...spot, name: '' }));
   if (secrets.length === 0) return undefined;
   const git = inGit(path, env);
   return {
@@ -101,7 +104,7 @@ function lookAt(path: string, skipped: Skipped, env: Call['world']['env']): Find
     mode: read.mode.toString(8).padStart(4, '0'),
     othersCanRead: (read.mode & 0o044) !== 0,
     ...(git === undefined ? {} : { git }),
-    door: place.door.replaceAll('FILE', path),
+    door: place.door.replaceAll('FILE', () => quotedIfNeeded(path)), // somebody copies it into a shell
     secrets,
   };
 }
@@ -112,7 +115,7 @@ function textOf({ file, kind, mode, othersCanRead, git, door, secrets }: Finding
   const facts = [kind, othersCanRead ? `${mode}: other users can read it` : mode, gitText(git)].filter((fact) => fact !== undefined);
   const rows = secrets.slice(0, maxShown).map(({ line, name, what }) => [`  ${line}`, printable(name) || '-', what]);
   const more = secrets.length > maxShown ? `  and ${secrets.length - maxShown} more\n` : '';
-  return `${style.bold(printable(shown))}  (${facts.join(' · ')})\n${table(rows)}${more}  ${style.dim(`next: ${printable(door.replaceAll(file, shown))}`)}\n`;
+  return `${style.bold(printable(shown))}  (${facts.join(' · ')})\n${table(rows)}${more}  ${style.dim(`next: ${printable(door.replaceAll(quotedIfNeeded(file), () => quotedIfNeeded(shown)))}`)}\n`;
 }
 const maxShown = 50;
 

@@ -8,6 +8,8 @@ import { parseTree } from './trees.ts';
 /** A vault of 10,000 items has about 10 MB. */
 export const maxExportBytes = 33_554_432;
 const maxItems = 10_000;
+/** Of one item: more than a secret can have, and few enough to find each a name. */
+const maxFields = 200;
 
 const text = z.string().max(1_048_576).nullish();
 const bitwarden = z.looseObject({
@@ -176,13 +178,16 @@ function parseCsv(csv: string): unknown {
 
 /** Nothing for an item without a secret: a username alone is none. */
 function candidateOf(segments: readonly string[], given: readonly (readonly [name: string, value: string | null | undefined])[]): readonly Candidate[] {
-  const fields: Record<string, string> = {};
+  if (given.length > maxFields) throw malformed('E_IMPORT_LIMIT', `an item with more than ${maxFields} fields`);
+  const fields = new Map<string, string>();
   for (const [name, value] of given) {
     if (!value) continue;
     let unique = name;
-    for (let count = 2; Object.hasOwn(fields, unique) && fields[unique] !== value; count++) unique = `${name}_${count}`;
-    fields[unique] = value;
+    for (let count = 2; fields.has(unique) && fields.get(unique) !== value; count++) unique = `${name}_${count}`;
+    fields.set(unique, value);
   }
-  if (Object.keys(fields).every((name) => name === 'username')) return [];
-  return [{ segments: segments.filter((segment) => segment !== ''), content: { kind: 'fields', fields }, why: Object.keys(fields).join(', '), isTaken: true }];
+  const names = [...fields.keys()];
+  if (names.every((name) => name === 'username')) return [];
+  const content = { kind: 'fields', fields: Object.fromEntries(fields) } as const;
+  return [{ segments: segments.filter((segment) => segment !== ''), content, why: names.join(', '), isTaken: true }];
 }

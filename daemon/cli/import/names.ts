@@ -44,7 +44,8 @@ export function fieldNameOf(text: string): string | undefined {
     .replace(/[^A-Za-z0-9_-]+/g, '_')
     .replace(/^[^A-Za-z_]+/, '')
     .slice(0, 64);
-  return plain === '' ? undefined : plain;
+  // To the readers of JSON on its way that is no name of a field, and its value would be lost.
+  return plain === '' ? undefined : plain === '__proto__' ? 'proto' : plain;
 }
 
 export const nameOf = ({ segments }: Candidate): string => segments.join('/');

@@ -7,7 +7,7 @@ import { printable } from '../terminal/text.ts';
 import { ownProgram } from '../up/launcher.ts';
 import type { World } from '../terminal/world.ts';
 import { type Source, malformed } from './source.ts';
-import { awsSource, dotenvSource, gitSource, npmSource } from './text-files.ts';
+import { awsSource, dotenvSource, gitSource, npmSource, quotedIfNeeded } from './text-files.ts';
 
 export const formats = ['dotenv', 'aws', 'npm', 'git', 'docker', 'kubeconfig', 'json', 'yaml', 'vault', 'bitwarden', '1pux', 'csv', 'pass', 'file'] as const;
 export type Format = (typeof formats)[number];
@@ -23,6 +23,7 @@ export interface Opened {
 
 /** Configuration is smaller; exports of a password manager may be larger. */
 const maxBytes = 1_048_576;
+const exported: readonly Format[] = ['vault', 'bitwarden', 'csv'];
 
 export async function openSource(path: string, asked: Format | undefined, world: World): Promise<Opened> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
@@ -45,6 +46,7 @@ export async function openSource(path: string, asked: Format | undefined, world:
   }
   const text = textOf(bytes, path);
   const format = asked ?? detect(path, text);
+  if (bytes.length > maxBytes && !exported.includes(format)) throw malformed('E_IMPORT_FILE', `${printable(path)}: ${whyNot['too large']}`);
   return { path, format, source: await sourceOf(format, text, path), bytes, text };
 }
 
@@ -125,10 +127,12 @@ export function verifyPlace(path: string, uid: number): void {
   const file = lstatSync(path);
   if (file.uid !== uid) throw unsafe('belongs to another user', 'import it as that user');
   if (file.nlink > 1) throw unsafe('has a second name (hard link), which would keep the values', 'remove the other name');
-  const folder = statSync(dirname(path));
-  const isOthers = (folder.mode & 0o022) !== 0 && (folder.mode & 0o1000) === 0;
-  if (isOthers || (folder.uid !== uid && folder.uid !== 0))
-    throw unsafe('lies in a folder in which others can replace it', `chmod go-w ${printable(dirname(path))}`);
+  // Up to the root: who can rename a folder above it can put another file in its place.
+  for (let folder = dirname(path), below = path; folder !== below; [folder, below] = [dirname(folder), folder]) {
+    const { mode, uid: owner } = statSync(folder);
+    const isOthers = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
+    if (isOthers || (owner !== uid && owner !== 0)) throw unsafe('lies in a folder in which others can replace it', `chmod go-w ${quotedIfNeeded(folder)}`);
+  }
 }
 
 /** Names of a file must mean the same later. */

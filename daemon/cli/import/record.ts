@@ -3,6 +3,7 @@ import { createHash, createHmac } from 'node:crypto';
 import { chmodSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { z } from 'zod';
 import { printable } from '../terminal/text.ts';
+import { quoted } from '../up/launcher.ts';
 import type { Put } from './names.ts';
 import { malformed } from './source.ts';
 
@@ -65,8 +66,7 @@ function read(name: string): ImportRecord | undefined {
   }
   const parsed = record.safeParse(parseJson(text));
   // Not taken for absent: values would be stored twice.
-  if (!parsed.success)
-    throw malformed('E_IMPORT_UNDO', `the record ${printable(name)} cannot be understood`, undefined, `look at it, then rm ${printable(name)}`);
+  if (!parsed.success) throw malformed('E_IMPORT_UNDO', `the record ${printable(name)} cannot be understood`, undefined, `look at it, then rm ${quoted(name)}`);
   return parsed.data;
 }
 

@@ -2,7 +2,9 @@
 import { closeSync, constants, fchmodSync, fchownSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
+import { secretShape } from '../plaintext/judge.ts';
 import { readRaw } from '../plaintext/read.ts';
+import { iniSpots } from '../plaintext/spots.ts';
 import { printable } from '../terminal/text.ts';
 import type { Put } from './names.ts';
 import { type Edit, type Piece, malformed } from './source.ts';
@@ -41,6 +43,15 @@ export function verifyBlind({ edits }: Rewritten, puts: readonly Put[]): void {
       'a value stands a second time between the lines that would go: the file was left as it is',
       undefined,
       'remove the second one',
+    );
+  // One that is not taken, such as an old key in a comment: the record would be a copy of it.
+  const between = edits.flatMap(({ was }) => was.filter((piece) => typeof piece === 'string'));
+  if (between.some((text) => secretShape(text) !== undefined || iniSpots(text.replaceAll(/^[\s#;]+/gm, '')).length > 0))
+    throw malformed(
+      'E_IMPORT_UNSAFE',
+      'another secret stands between the lines that would go: the file was left as it is',
+      undefined,
+      'move or delete it, then the same command goes on',
     );
 }
 

@@ -132,7 +132,7 @@ export function gitSource(text: string): Source {
   >();
   for (const { words, from, next, line } of linesOf(text)) {
     const [, before, scheme = '', user = '', secret = '', host = '', path = '', after = ''] =
-      /^(([a-z][a-z0-9+.-]*):\/\/([^:@/\s]*):)([^@/\s]+)@([^/\s]+)(\/\S*)?(\s*)$/i.exec(words) ?? [];
+      /^(([a-z][a-z0-9+.-]*):\/\/([^:@/\s]*):)([^/\s]+)@([^@/\s]+)(\/\S*)?(\s*)$/i.exec(words) ?? [];
     const value = decoded(secret);
     if (before === undefined || value === undefined || isPlaceholder(value)) continue;
     const form = secret === value ? 'raw' : encodeURIComponent(value) === secret ? 'url' : undefined;

@@ -53,6 +53,9 @@ function numbersOf(tree: unknown): readonly string[] {
 
 const dockerConfig = z.looseObject({ auths: z.record(z.string().max(2_048), z.looseObject({ auth: z.string().max(65_536).optional() })) });
 
+/** Each is looked for in the whole text. */
+const maxRegistries = 500;
+
 /** `auth` of a registry goes; what asks in its place is the helper. */
 export function dockerSource(text: string): Source {
   const parsed = dockerConfig.safeParse(parseTree(text, 'JSON'));
@@ -65,7 +68,9 @@ export function dockerSource(text: string): Source {
     readonly was: (target: Target) => readonly Piece[];
   }
   const places = new Map<Candidate, Auth>();
-  for (const [registry, { auth }] of Object.entries(parsed.data.auths)) {
+  const auths = Object.entries(parsed.data.auths);
+  if (auths.length > maxRegistries) throw malformed('E_IMPORT_LIMIT', `more than ${maxRegistries} registries`);
+  for (const [registry, { auth }] of auths) {
     if (auth === undefined || auth === '') continue;
     const [user, ...rest] = Buffer.from(auth, 'base64').toString('utf8').split(':');
     const password = rest.join(':');

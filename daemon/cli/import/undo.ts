@@ -9,7 +9,7 @@ import { verifyPlace } from './open.ts';
 import type { ImportRecord, Records } from './record.ts';
 import { digestOf, replaceFile, undoEdits } from './rewrite.ts';
 import { type Slot, malformed } from './source.ts';
-import { plainReference } from './text-files.ts';
+import { plainReference, quotedIfNeeded } from './text-files.ts';
 
 /** As in protocol/limits.ts: one request, one card. */
 const maxItems = 16;
@@ -50,7 +50,7 @@ export async function undoImport(call: Call, records: Records, path: string | un
 export async function confirmImport({ output }: Call, records: Records, path: string | undefined): Promise<number> {
   const record = recordOf(records, path);
   if (record.undo === undefined)
-    throw malformed('E_IMPORT_UNDO', `the import of ${printable(record.file)} is not complete`, undefined, `stillvault import ${printable(record.file)}`);
+    throw malformed('E_IMPORT_UNDO', `the import of ${printable(record.file)} is not complete`, undefined, `stillvault import ${quotedIfNeeded(record.file)}`);
   records.remove(record.file);
   if (output.json) output.jsonLine({ event: 'confirmed', file: record.file });
   else output.note(`confirmed: ${printable(record.file)} keeps its references, and nothing is remembered of how it was`);

@@ -38,6 +38,11 @@ export function secretShape(text: string): string | undefined {
   return secret !== undefined && !isDocumentation && !isPlaceholder(secret) ? 'URL with password' : undefined;
 }
 
+/** Where the first text with such a shape begins, placeholder or not; the length where there is none. */
+export function shapeAt(text: string): number {
+  return Math.min(text.length, ...[...shapes.map(([, pattern]) => pattern), urlWithPassword].map((pattern) => pattern.exec(text)?.index ?? text.length));
+}
+
 const references =
   /^(?:stillvault:\/\/|op:\/\/|vault:|ref\+|aws-sm:|awssm:|gcpsm:|keyvault:|arn:aws:|projects\/[^/]+\/secrets\/|ENC\[|!vault|@Microsoft\.KeyVault|secret:\/\/|env:)/;
 const expansion = /^(?:\$\{?[A-Za-z_][A-Za-z0-9_]*(?:[:?+-][^}]*)?\}?|\$\(.*\)|%[A-Za-z_]+%|\{\{.*\}\}|<.*>|\[.*\]|__.*__|#\{.*\})$/;

@@ -1,5 +1,5 @@
 // Where in a file of a known form the secrets are: line, name, what (spec/19-import.md §places). Values go in and never come out.
-import { secretShape, isPlaceholder, judge } from './judge.ts';
+import { secretShape, isPlaceholder, judge, shapeAt } from './judge.ts';
 import { parseDotenv } from './dotenv.ts';
 
 export interface Spot {
@@ -19,7 +19,7 @@ export const dotenvSpots: Finder = (text) =>
 export const iniSpots: Finder = (text) => {
   let section = '';
   return linesOf(text).flatMap((words, at) => {
-    section = /^\s*\[([^\]]{1,200})\]/.exec(words)?.[1] ?? section;
+    section = /^\s*\[([^\]"',=]{1,200})\]\s*(?:[#;].*)?$/.exec(words)?.[1] ?? section; // a list of values has quotes and commas
     const [, key, raw] = /^(?![#;])([^\s=:#;]{1,200})\s*[=:]\s*(.{1,4096})/.exec(words.trim()) ?? [];
     if (key === undefined || raw === undefined) return [];
     const found = judge(key.replace(/^.*:/, ''), unquoted(raw));
@@ -33,7 +33,8 @@ export const shapeSpots: Finder = (text) => {
   return linesOf(text).flatMap((words, at) => {
     const what = secretShape(words);
     if (what === undefined || (what === 'private key' && !(isPlain ??= holdsPlainKey(text)))) return [];
-    const name = /([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?\s*[:=]/.exec(words)?.[1] ?? '';
+    // From what stands before it: a token can end like a name does, in `=` or before a colon.
+    const name = /([A-Za-z_][A-Za-z0-9_.-]{0,63})["']?\s*[:=]/.exec(words.slice(0, shapeAt(words)))?.[1] ?? '';
     return [{ line: at + 1, name, what }];
   });
 };
@@ -63,7 +64,8 @@ export const pgpassSpots: Finder = (text) =>
 
 export const gitCredentialSpots: Finder = (text) =>
   linesOf(text).flatMap((words, at) => {
-    const [, scheme, value, host] = /^([a-z]+):\/\/[^:@/\s]*:([^@/\s]+)@([^/\s]+)/i.exec(words.trim()) ?? [];
+    // The host begins after the last @: one that nobody encoded is of the password.
+    const [, scheme, value, host] = /^([a-z]{1,20}):\/\/[^:@/\s]*:([^/\s]+)@([^@/\s]+)/i.exec(words.trim()) ?? [];
     return value === undefined || isPlaceholder(value) ? [] : [{ line: at + 1, name: `${scheme}://${host}`, what: 'password or token' }];
   });
 
