@@ -1,6 +1,7 @@
 // What the console's screens see and can do: the contract between the views and the device behind them. No DOM here.
 import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import type { DeviceRow, DraftRow, GroupRow, NewsRow, PeopleApp, TermsRow, TokenRow } from './app-people.ts';
+import type { ChangeLine } from '../protocol/change-lines.ts';
 import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
 
@@ -43,7 +44,7 @@ export interface ReviewCard {
   readonly requestId: RequestId;
   readonly rh: Hash;
   /** `need`: a secret that does not exist yet; a writer types it or declines. */
-  readonly kind: 'release' | 'put' | 'need';
+  readonly kind: 'release' | 'put' | 'need' | 'changes';
   readonly matchCode: string;
   readonly machine: { readonly id: MachineId; readonly name: string };
   readonly items: readonly {
@@ -56,6 +57,8 @@ export interface ReviewCard {
   /** As the daemon saw it, never guessed: absent = unknown. */
   readonly observed: Observed;
   readonly claimed: { readonly agent: string; readonly reason: string };
+  /** With kind `changes`: from the entries that would be signed and this device's own log, never from the request. */
+  readonly changes?: readonly ChangeLine[];
   /** With kind `need`. `where` is the asker's claim: text, never a link. */
   readonly need?: { readonly where: string; readonly fields: readonly string[] };
   readonly lease: LeaseTerms;

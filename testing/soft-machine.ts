@@ -1,13 +1,15 @@
 // A machine without a daemon: enrols by a token, asks, opens answers, writes receipts, over a real relay. Honest unless told otherwise. Never shipped.
 import { type Evidence, type VerifiedAnswer, verifyAnswer } from '../protocol/approval.ts';
-import { encode } from '../protocol/codec.ts';
+import { changesDigest, changesStream } from '../protocol/changes.ts';
+import { array, encode } from '../protocol/codec.ts';
 import { type SecretValue, openMachineHalf, openSecret, sealSecret } from '../protocol/custody.ts';
 import { fingerprintWords, joinMailbox, openJoinPacket, parseToken } from '../protocol/enrolment.ts';
 import { type Hash, type LeaseId, type MachineId, type RequestId, type SecretId, hash } from '../protocol/hash.ts';
 import { type Signer, generateSigner, importSigner } from '../protocol/keys.ts';
 import { type Letter, openLetter, sealLetter, verifyNotice } from '../protocol/notice.ts';
 import { secretPutCodec } from '../protocol/org-log/bodies.ts';
-import { encodeEntry, zeroHash } from '../protocol/org-log/entry.ts';
+import { proposedCodec } from '../protocol/draft.ts';
+import { type Proposed, encodeEntry, zeroHash } from '../protocol/org-log/entry.ts';
 import { mailboxOn, mailboxesAround, openMkWrap, receiptStream, sealRecord } from '../protocol/org-log/record.ts';
 import { type Device, secretAt } from '../protocol/org-log/state.ts';
 import { policyFor } from '../protocol/policy.ts';
@@ -161,6 +163,18 @@ export class SoftMachine {
     const blob = await sealRecord(place, state.mkEpoch, this.mk(), tamper(encoded), random);
     await this.client.putBlobs([...sealed.blobs, blob]);
     return this.ask([], { changes: { requestId, proposal: { blob: blobHash(blob), digest: proposalDigest(encoded), path } } });
+  }
+
+  /** Proposes changes for people to sign; `swapped` lies at the relay instead of what was signed. */
+  async change(items: readonly Proposed[], { swapped = items, ...options }: AskOptions & { readonly swapped?: readonly Proposed[] } = {}): Promise<Asked> {
+    const { random } = this.platform;
+    const state = await this.log.sync();
+    const requestId = newId<RequestId>(random);
+    const listed = (of: readonly Proposed[]): Uint8Array => encode(array(proposedCodec, 64), of);
+    const blob = await sealRecord({ org: state.org, stream: changesStream(requestId) }, state.mkEpoch, this.mk(), listed(swapped), random);
+    await this.client.putBlobs([blob]);
+    const changes = { requestId, changes: { blob: blobHash(blob), digest: changesDigest(listed(items)) }, ...options.changes };
+    return this.ask([], { ...options, changes });
   }
 
   async send(bytes: Uint8Array, kind: Letter['kind'] = 'request'): Promise<void> {

@@ -10,6 +10,8 @@ import type { KemKey } from '../../protocol/seal.ts';
 import { verifyAssertion } from '../../protocol/webauthn.ts';
 import type { ApproveStep, ReviewCard } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
+import { signChanges } from './changes.ts';
+import type { Drafts } from './drafts.ts';
 import { appendSigned } from './entries.ts';
 import type { Heads } from './heads.ts';
 import type { Inbox, Pending } from './inbox.ts';
@@ -27,8 +29,14 @@ export interface Decisions {
   fillNeed(request: RequestId, input: Omit<PutInput, 'path'>): Promise<void>;
 }
 
-export function createDecisions(deps: { readonly session: Session; readonly inbox: Inbox; readonly memory: DeviceMemory; readonly heads: Heads }): Decisions {
-  const { session, inbox, memory, heads } = deps;
+export function createDecisions(deps: {
+  readonly session: Session;
+  readonly inbox: Inbox;
+  readonly memory: DeviceMemory;
+  readonly heads: Heads;
+  readonly drafts: Drafts;
+}): Decisions {
+  const { session, inbox, memory, heads, drafts } = deps;
   const { now } = session.platform;
   const shownBefore = new Set<RequestId>();
   const deciding = new Set<RequestId>();
@@ -38,6 +46,20 @@ export function createDecisions(deps: { readonly session: Session; readonly inbo
     if (deciding.has(request)) throw new ConsoleError('E_DECIDED', 'a decision is under way');
     deciding.add(request);
     await act().finally(() => deciding.delete(request));
+  }
+
+  // The log tells the machine what is done; that it waits for others, this device tells.
+  async function change(found: Pending, progress: (step: ApproveStep) => void): Promise<void> {
+    const { changes, verified } = found;
+    check(changes !== undefined, 'E_FIELD', 'not a change');
+    const outcome = await signChanges(session, drafts, changes, `proposed on ${verified.machine.name}`);
+    if (outcome === 'proposed')
+      await send(session, verified, await sealAnswer(verified.request, answerOf(session, found, 'proposed', once, []), session.keys.presence));
+    progress('sent');
+    const { requestId } = found.card;
+    if (!inbox.find(requestId)?.card.outcome)
+      inbox.settle(requestId, { kind: outcome === 'done' ? 'stored' : 'approved', by: [memberName(session)], at: now() });
+    await memory.update(requestId, { decision: 'approve', decidedAt: now(), settled: true });
   }
 
   async function decided(found: Pending, kind: 'approved' | 'denied'): Promise<void> {
@@ -58,6 +80,7 @@ export function createDecisions(deps: { readonly session: Session; readonly inbo
         const found = await inbox.recheck(request);
         verifyChoice(found.card, terms, chosenCode);
         progress('verifying-user');
+        if (found.changes) return await change(found, progress);
         if (found.put) await countersign(session, found, progress);
         else await release(session, found, terms, progress);
         await decided(found, 'approved');

@@ -5,36 +5,48 @@ import { quorumOf } from '../../protocol/policy.ts';
 import { durationWords } from '../../protocol/policy-words.ts';
 import { type LeaseTerms, type Observed, type VerifiedRequest, matchCode, once } from '../../protocol/request.ts';
 import { mixesScripts } from '../../protocol/text.ts';
+import type { ChangeLine } from '../../protocol/change-lines.ts';
 import type { ReviewCard } from '../app.ts';
+import type { LoadedChanges } from './changes.ts';
 
 const tiers = ['low', 'normal', 'high'] as const;
 
-/** `put` is the proposed version where the request proposes one. */
-export function cardOf(state: OrgState, verified: VerifiedRequest, put: SecretPut | undefined, unusual: readonly string[]): ReviewCard {
+interface ProposedHere {
+  readonly put?: SecretPut | undefined;
+  readonly changes?: LoadedChanges | undefined;
+}
+
+/** `put`, `changes`: what the request proposes, where it does. */
+export function cardOf(state: OrgState, verified: VerifiedRequest, { put, changes }: ProposedHere, unusual: readonly string[]): ReviewCard {
   const { request, rh, machine, policies } = verified;
   const { need } = request;
   const items = put ? [itemOfPut(put)] : need ? [{ path: need.path, version: 1, description: '', mixedScripts: false }] : itemsOf(verified);
   const card: Omit<ReviewCard, 'lines'> = {
     requestId: request.requestId,
     rh,
-    kind: put ? 'put' : need ? 'need' : 'release',
+    kind: put ? 'put' : need ? 'need' : changes ? 'changes' : 'release',
     matchCode: matchCode(rh),
     machine: { id: machine.machine, name: machine.name },
     items,
     observed: request.observed,
     claimed: request.claimed,
     ...(need ? { need: { where: need.where, fields: need.fields } } : {}),
+    ...(changes ? { changes: changes.lines } : {}),
     lease: request.lease,
-    leaseChoices: put ? [{ label: 'Store', terms: once }] : need ? [] : leaseChoices(request.lease),
+    leaseChoices: changes ? [{ label: 'Sign', terms: once }] : put ? [{ label: 'Store', terms: once }] : need ? [] : leaseChoices(request.lease),
     unusual: put ? [...unusual, ...(put.ver > 1 ? [`replaces version ${put.ver - 1}`] : [])] : unusual,
     issuedAt: request.issuedAt,
     expiresAt: request.expiresAt,
-    needed: Math.max(1, ...policies.map((policy) => quorumOf(state, policy).k)),
+    needed: Math.max(changes?.needed ?? 1, ...policies.map((policy) => quorumOf(state, policy).k)),
     tier: tiers[Math.max(1, ...policies.map(({ tier }) => tiers.indexOf(tier)))] ?? 'high',
-    matchRequired: policies.some(({ matchRequired, tier }) => matchRequired || tier === 'high'),
+    // Whoever asks for more stands at that terminal, or has called.
+    matchRequired: widens(changes) || policies.some(({ matchRequired, tier }) => matchRequired || tier === 'high'),
   };
   return { ...card, lines: linesOf(card) };
 }
+
+const widens = (changes: LoadedChanges | undefined): boolean =>
+  changes?.lines.some(({ differences }) => differences.some(({ effect }) => effect === 'widens')) ?? false;
 
 function itemsOf({ items }: VerifiedRequest): ReviewCard['items'] {
   return items.map(({ item, secret }) => ({
@@ -70,7 +82,7 @@ export function leaseWords(terms: LeaseTerms): string {
   return `${durationWords(terms.ttlS)}, up to ${terms.uses} ${terms.uses === 1 ? 'use' : 'uses'}, ${scopeWords[terms.scope]}`;
 }
 
-const verbs = { release: 'release', put: 'store', need: 'needs' } as const;
+const verbs = { release: 'release', put: 'store', need: 'needs', changes: 'change' } as const;
 
 // Who, what, for what, why, how long, what is unusual: the order of the screen.
 function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
@@ -91,12 +103,22 @@ function linesOf(card: Omit<ReviewCard, 'lines'>): readonly string[] {
     `claims to be: ${claimed.agent || 'nothing'}`,
     `claims as reason: ${claimed.reason || 'nothing'}`,
     ...(card.need ? [`wants fields: ${card.need.fields.join(', ') || 'none, one value'}`, `claims it is found at: ${card.need.where || 'nothing'}`] : []),
-    `asks for: ${card.kind === 'release' ? leaseWords(card.lease) : 'storing'}`,
+    ...(card.changes ?? []).flatMap(changeText),
+    `asks for: ${card.kind === 'release' ? leaseWords(card.lease) : card.kind === 'changes' ? 'a signature on these changes' : 'storing'}`,
     `care: ${card.tier}`,
     `needs: ${card.needed} ${card.needed === 1 ? 'person' : 'people'}`,
     ...card.unusual.map((words) => `unusual: ${words}`),
     `code: ${card.matchCode}`,
     `until: ${new Date(card.expiresAt).toISOString()}`,
+  ];
+}
+
+function changeText({ what, differences, terms, warnings }: ChangeLine): readonly string[] {
+  return [
+    `change: ${what}`,
+    ...differences.map(({ effect, words }) => `${effect}: ${words}`),
+    ...terms.map((words) => `term: ${words}`),
+    ...warnings.map((words) => `unusual: ${words}`),
   ];
 }
 

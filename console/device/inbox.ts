@@ -8,6 +8,7 @@ import { type RequestMemory, type VerifiedRequest, verifyRequest } from '../../p
 import { RelayClientError } from '../../relay-client/client.ts';
 import type { RefusedRequest, ReviewCard } from '../app.ts';
 import { cardOf } from './card.ts';
+import { type LoadedChanges, isInForce, loadChanges } from './changes.ts';
 import { codeOf } from './failure.ts';
 import type { History } from './history.ts';
 import { isOldNeed, unusualNeed } from './needs.ts';
@@ -22,6 +23,7 @@ export interface Pending {
   readonly verified: VerifiedRequest;
   /** Where the request proposes a version. */
   readonly put?: SecretPut;
+  readonly changes?: LoadedChanges;
 }
 type Outcome = NonNullable<ReviewCard['outcome']>;
 
@@ -95,9 +97,10 @@ export function createInbox(deps: {
   async function prepare(verified: VerifiedRequest, bytes: Uint8Array): Promise<Pending> {
     const state = session.log.requireState();
     const put = await loadProposal(session, state, verified);
+    const changes = await loadChanges(session, state, verified);
     const unusual = unusualOf(verified, history.rows(), memory.deniedAt(verified.machine.machine), now());
-    const card = cardOf(state, verified, put, [...unusualNeed(state, verified), ...unusual]);
-    return { card, bytes, verified, ...(put ? { put } : {}) };
+    const card = cardOf(state, verified, { put, changes }, [...unusualNeed(state, verified), ...unusual]);
+    return { card, bytes, verified, ...(put ? { put } : {}), ...(changes ? { changes } : {}) };
   }
 
   async function receive(bytes: Uint8Array, mail: number): Promise<void> {
@@ -173,7 +176,8 @@ export function createInbox(deps: {
         const { requestId } = found.card;
         const { need } = found.verified.request;
         const stored = secretAt(state, found.put?.path ?? need?.path ?? '');
-        if (stored && (need || stored.put.body === found.put?.body)) settle(requestId, { kind: 'stored', by: [], at: now() });
+        if (found.changes?.items.every((item) => isInForce(state, item))) settle(requestId, { kind: 'stored', by: [], at: now() });
+        else if (stored && (need || stored.put.body === found.put?.body)) settle(requestId, { kind: 'stored', by: [], at: now() });
         else
           await recheckOne(found).catch((error: unknown) => {
             if (error instanceof ProtocolError && error.code !== 'E_HEAD_AHEAD')

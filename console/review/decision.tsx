@@ -44,7 +44,9 @@ export function DecisionBar({ card, seen, denyRef }: DecisionProps): JSX.Element
     approving.run(() => app.approve(card.requestId, terms, picked.value, (next) => (step.value = next)));
   };
   const wrongNumber = approving.failure?.code === 'E_MATCH';
-  const blocked = frozen || wrongNumber || terms === undefined || (card.matchRequired && picked.value === undefined);
+  // Frozen, taking away and going on can still be signed.
+  const held = frozen && card.kind !== 'changes';
+  const blocked = held || wrongNumber || terms === undefined || (card.matchRequired && picked.value === undefined);
   return (
     <>
       {!seen.all && (
@@ -53,7 +55,7 @@ export function DecisionBar({ card, seen, denyRef }: DecisionProps): JSX.Element
           {w.readOn}
         </button>
       )}
-      <Failures approving={approving.failure} denying={denying.failure} wrongNumber={wrongNumber} frozen={frozen} />
+      <Failures approving={approving.failure} denying={denying.failure} wrongNumber={wrongNumber} frozen={held} />
       <LeaseChoice card={card} choice={choice.value} onChange={(index) => (choice.value = index)} />
       {card.matchRequired && !wrongNumber && <NumberChoice card={card} picked={picked.value} onPick={(number) => (picked.value = number)} />}
       <div class="pair">
@@ -68,7 +70,7 @@ export function DecisionBar({ card, seen, denyRef }: DecisionProps): JSX.Element
           {w.deny}
         </Button>
         <Button look="approve" icon="finger" busy={approving.busy} arming={!armed} disabled={blocked} onClick={approve}>
-          {w.approve}
+          {card.kind === 'changes' ? w.sign : w.approve}
         </Button>
       </div>
       <Checkbox label={w.mute(card.machine.name)} checked={mute.value} onChange={(checked) => (mute.value = checked)} />
@@ -97,7 +99,7 @@ function LeaseChoice({
   readonly onChange: (index: number) => void;
 }): JSX.Element | null {
   const chosen = card.leaseChoices[choice];
-  if (card.kind === 'put' || !chosen) return null;
+  if (card.kind === 'put' || card.kind === 'changes' || !chosen) return null;
   const sentence = leaseSentence(chosen.terms, leaseHolder(card.observed));
   return (
     <div class="how-long">

@@ -61,7 +61,8 @@ export function whoText(observed: Observed): string {
   return whoAsks(observed).name ?? coreWords.common.unknown;
 }
 
-export function subjectOf({ items }: Pick<ReviewCard, 'items'>): string {
+export function subjectOf({ items, changes }: Pick<ReviewCard, 'items' | 'changes'>): string {
+  if (changes) return changes.map(({ what }) => what).join(', ');
   const [first] = items;
   const rest = items.length - 1;
   if (!first) return coreWords.common.unknown;
@@ -168,9 +169,9 @@ export function outcomeOf(card: ReviewCard, now: number): OutcomeText | undefine
     case 'released':
       return { tone: 'good', title: w.released, text: note ?? (outcome.until === undefined ? w.releasedOnce : '') };
     case 'approved':
-      return { tone: 'good', title: w.approved, text: note ?? (card.needed > 1 ? w.approvedMore : w.approvedWait) };
+      return { tone: 'good', title: w.approved, text: note ?? (card.kind === 'changes' ? w.passedOn : card.needed > 1 ? w.approvedMore : w.approvedWait) };
     case 'denied':
-      return { tone: 'stopped', title: card.kind === 'need' ? w.declined : w.denied, text: note ?? w.deniedText };
+      return { tone: 'stopped', title: card.kind === 'need' ? w.declined : w.denied, text: note ?? (card.kind === 'changes' ? w.notChanged : w.deniedText) };
     case 'expired':
       return { tone: 'quiet', title: w.expired, text: note ?? w.expiredText };
     case 'withdrawn':
@@ -180,6 +181,6 @@ export function outcomeOf(card: ReviewCard, now: number): OutcomeText | undefine
     case 'done-by-other':
       return { tone: 'quiet', title: w.doneByOther(outcome.by.join(', ') || coreWords.common.unknown), text: note ?? w.doneByOtherText };
     case 'stored':
-      return { tone: 'good', title: w.stored, text: note ?? w.storedText };
+      return card.kind === 'changes' ? { tone: 'good', title: w.changed, text: w.changedText } : { tone: 'good', title: w.stored, text: note ?? w.storedText };
   }
 }

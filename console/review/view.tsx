@@ -11,6 +11,7 @@ import { Countdown } from '../ui/countdown.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { BackLink, FocusedHeading } from '../ui/page.tsx';
 import { coreWords } from '../ui/words-core.ts';
+import { ChangeList } from './changes.tsx';
 import { Claim } from './claim.tsx';
 import { DecisionBar } from './decision.tsx';
 import { MixedMark } from './mixed-mark.tsx';
@@ -45,6 +46,7 @@ export function Review({ card }: { readonly card: ReviewCard }): JSX.Element {
       <ReviewHead card={card} />
       <div class="review-body">
         <CardTitle id={`${id}-title`} card={card} />
+        {card.changes && <ChangeList lines={card.changes} />}
         <Unusual marks={card.unusual} />
         <div id={`${id}-facts`} class="stack">
           <ObservedFacts card={card} />
@@ -128,7 +130,7 @@ function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCar
             {several && ` ${w.secrets(card.items.length)}`}
           </span>
         </span>
-        {!several && <ItemName item={card.items[0]} />}
+        {!several && !card.changes && <ItemName item={card.items[0]} />}
       </FocusedHeading>
       {several ? (
         <ul class="items">
@@ -149,7 +151,7 @@ function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCar
       )}
       {card.needed > 1 && (
         <p class="needed">
-          <Icon name="people" size={18} /> {w.needed(card.needed)}
+          <Icon name="people" size={18} /> {card.changes ? w.neededAdmins(card.needed) : w.needed(card.needed)}
         </p>
       )}
     </div>
