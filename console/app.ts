@@ -4,6 +4,7 @@ import type { DeviceRow, DraftRow, GroupRow, NewsRow, PeopleApp, TermsRow, Token
 import type { ChangeLine } from '../protocol/change-lines.ts';
 import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
+import type { KitTerms, RecoveringView, RecoveryApp, WaitingView } from './recovery/contract.ts';
 
 /** Of an act that may take several admins; `proposed`: it waits for the others (OrgView.drafts). */
 export type Outcome = 'done' | 'proposed';
@@ -20,6 +21,8 @@ export type Phase =
   | { readonly kind: 'welcome'; /** Why there is no device any more, or not yet, where there was one. */ readonly failure?: AppFailure }
   /** This device's keys are made and compared; more admins must agree before it is let in. It looks again by itself. */
   | { readonly kind: 'waiting' }
+  /** This browser announced a use of the recovery kit. */
+  | { readonly kind: 'recovering'; readonly waiting: WaitingView }
   | { readonly kind: 'ready' }
   /** The log stopped for good (E_FORK, E_LOG_ROLLBACK …): nothing can be approved. */
   | { readonly kind: 'halted'; readonly code: string; readonly message: string };
@@ -159,6 +162,9 @@ export interface OrgView {
   readonly name: string;
   readonly me: { readonly member: MemberId; readonly name: string; readonly device: string; readonly roles: readonly string[] };
   readonly frozen: boolean;
+  /** The recovery kit, where there is one, and a use of it that is under way. */
+  readonly kit?: KitTerms;
+  readonly recovering?: RecoveringView;
   readonly online: boolean;
   readonly relay: string;
   readonly head: number;
@@ -266,6 +272,10 @@ export interface App extends PeopleApp {
     readonly maxUses: number;
     readonly tier: 'low' | 'normal' | 'high';
   }): Promise<Outcome>;
+  /** The recovery kit: loaded when it is needed. */
+  recovery(): Promise<RecoveryApp>;
+  /** While recovering: gives up the device that waits here, and begins anew. */
+  stopRecovering(): Promise<void>;
   /** Ends everything that runs: for tests, and before the page goes. */
   close(): void;
 }

@@ -10,7 +10,21 @@ import { openRecovered, sealSecret } from './custody.ts';
 import { openMkWrap } from './org-log/record.ts';
 import { type Hash, blobHash } from './hash.ts';
 import { verifySignature } from './keys.ts';
-import { type KitShare, combineKit, createKit, drillKit, formatShare, kitId, kitKeys, openKitMetaKey, parseShare, shareWords, verifyKit } from './recovery.ts';
+import {
+  type KitShare,
+  combineKit,
+  completeWord,
+  createKit,
+  drillKit,
+  formatShare,
+  kitId,
+  kitKeys,
+  openKitMetaKey,
+  parseShare,
+  shareWords,
+  verifyKit,
+  wrongWord,
+} from './recovery.ts';
 
 const random = seededRandom('kit');
 const threeOfFive = await createKit(random, 3, 5);
@@ -111,6 +125,25 @@ describe('INV-RECOVERY-WORDS a share is 32 words, and a slip of the pen is found
     expect(error).toBeInstanceOf(ProtocolError);
     expect(String(error)).toContain('word 7');
     for (const word of text.split(' ').filter((one) => one.length > 4)) expect(String(error)).not.toContain(word);
+  });
+});
+
+describe('who is stuck is told which word to look at', () => {
+  const others = (text: string, at: number): string => replaced(text, at, text.split(' ')[at] === 'zoo' ? 'zone' : 'zoo');
+  test('one wrong word, wherever it stands', () => {
+    for (const at of [0, 27, 28, 31]) expect(wrongWord(others(sheet(0), at))).toBe(at + 1);
+  });
+  test('two neighbours exchanged, a word that is none, all right', () => {
+    const words = sheet(2).split(' ');
+    const at = words.findIndex((word, index) => word !== words[index + 1]);
+    expect(wrongWord(replaced(replaced(sheet(2), at, found(words[at + 1], 'word')), at + 1, found(words[at], 'word')))).toBe(at + 1);
+    expect(wrongWord(replaced(sheet(2), 4, 'stillvault'))).toBe(5);
+    expect(wrongWord('too few')).toBeUndefined();
+  });
+  test('words are completed from the list', () => {
+    expect(completeWord('aban')).toEqual(['abandon']);
+    expect(completeWord('Zo')).toEqual(['zone', 'zoo']);
+    expect([completeWord(''), completeWord('xyz')]).toEqual([[], []]);
   });
 });
 

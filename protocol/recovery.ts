@@ -100,12 +100,9 @@ export function parseShare(text: string): KitShare {
   check(text.length <= 1_024, 'E_KIT_FORMAT', 'too long for a share');
   const words = text.toLowerCase().match(/[a-z]+/g) ?? [];
   check(words.length === shareWords, 'E_KIT_FORMAT', `a share has ${shareWords} words, this has ${words.length}`);
-  const bytes = new Uint8Array(bodyBytes + checksumBytes);
-  for (const [index, word] of words.entries()) {
-    const number = wordlist.findIndex((listed) => listed === word || (word.length === 4 && listed.startsWith(word)));
-    check(number >= 0, 'E_KIT_FORMAT', `word ${index + 1} is none of the list`);
-    for (let bit = 0; bit < 11; bit++) setBit(bytes, index * 11 + bit, (number >> (10 - bit)) & 1);
-  }
+  const numbers = words.map(wordNumber);
+  check(!numbers.includes(-1), 'E_KIT_FORMAT', `word ${numbers.indexOf(-1) + 1} is none of the list`);
+  const bytes = bytesOf(numbers);
   const body = bytes.subarray(0, bodyBytes);
   check(equalBytes(bytes.subarray(bodyBytes), checksumOf(body)), 'E_KIT_FORMAT', 'the checksum does not fit: a word is wrong, or two are exchanged');
   check(body[0] === kitVersion, 'E_KIT_FORMAT', 'a kit of another version');
@@ -114,6 +111,42 @@ export function parseShare(text: string): KitShare {
   wipe(bytes);
   check(share.t <= share.m && x >= 1, 'E_KIT_FORMAT', 'no share that a kit has');
   return share;
+}
+
+/** Up to `most` words of the list that begin so: for whoever types from paper. */
+export function completeWord(start: string, most = 4): readonly string[] {
+  const from = start.toLowerCase();
+  return from === '' ? [] : wordlist.filter((word) => word.startsWith(from)).slice(0, most);
+}
+
+/**
+ * Where the checksum does not fit: the place, from 1, of the one word that is wrong, or of the first of two neighbours that are exchanged.
+ * Undefined where no single slip explains it. Tries every word in every place, a second or two of work: for a person who is stuck, not for a reader.
+ */
+export function wrongWord(text: string): number | undefined {
+  const words = text.toLowerCase().match(/[a-z]+/g) ?? [];
+  if (words.length !== shareWords) return undefined;
+  const numbers = words.map(wordNumber);
+  if (numbers.includes(-1)) return numbers.indexOf(-1) + 1;
+  const fits = (tried: readonly number[]): boolean => {
+    const bytes = bytesOf(tried);
+    const isRight = equalBytes(bytes.subarray(bodyBytes), checksumOf(bytes.subarray(0, bodyBytes)));
+    wipe(bytes);
+    return isRight;
+  };
+  for (let at = 0; at + 1 < shareWords; at++) if (fits(numbers.with(at, numbers[at + 1] ?? 0).with(at + 1, numbers[at] ?? 0))) return at + 1;
+  for (let at = 0; at < shareWords; at++) for (let word = 0; word < wordlist.length; word++) if (fits(numbers.with(at, word))) return at + 1;
+  return undefined;
+}
+
+function wordNumber(word: string): number {
+  return wordlist.findIndex((listed) => listed === word || (word.length === 4 && listed.startsWith(word)));
+}
+
+function bytesOf(numbers: readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(bodyBytes + checksumBytes);
+  for (const [index, number] of numbers.entries()) for (let bit = 0; bit < 11; bit++) setBit(bytes, index * 11 + bit, (number >> (10 - bit)) & 1);
+  return bytes;
 }
 
 function checksumOf(body: Uint8Array): Uint8Array {

@@ -1,5 +1,6 @@
 // An App without keys and network, for looking at the screens: its state comes from testing/fake-states.ts, its acts change that state.
 import type { App, AppFailure, CreateStep, InviteSession, OrgView, Phase, ReviewCard } from '../console/app.ts';
+import { createFakeRecovery } from './fake-recovery.ts';
 import { type FakeState, machineIds, orgView } from './fake-states.ts';
 
 export interface FakeApp extends App {
@@ -30,6 +31,7 @@ export function createFakeApp(state: FakeState): FakeApp {
     if (failure) throw failed(failure);
     if (state.hold === name) await new Promise(() => undefined);
   };
+  const recovery = createFakeRecovery(state.recovery ?? {}, act, changed);
   return {
     calls,
     change,
@@ -149,6 +151,12 @@ export function createFakeApp(state: FakeState): FakeApp {
     },
     setPolicy: async ({ pattern }) => act(`setPolicy ${pattern}`).then(() => outcome),
     setRoles: async (_member, roles) => act(`setRoles ${roles.join()}`).then(() => outcome),
+    recovery: () => Promise.resolve(recovery),
+    stopRecovering: async () => {
+      await act('stopRecovering');
+      phase = { kind: 'welcome' };
+      changed();
+    },
     stopWaiting: async () => {
       await act('stopWaiting');
       phase = { kind: 'welcome' };

@@ -16,6 +16,8 @@ import type {
 import type { DraftRow, LossRow, NewsRow } from '../console/app-people.ts';
 import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import { type Observed, once } from '../protocol/request.ts';
+import type { FakeRecovery } from './fake-recovery.ts';
+import { recoveryStates } from './fake-recovery-states.ts';
 
 export interface FakeState {
   readonly now: number;
@@ -29,6 +31,7 @@ export interface FakeState {
   readonly hold?: string;
   readonly holdStep?: CreateStep | ApproveStep;
   readonly failures?: Readonly<Record<string, AppFailure>>;
+  readonly recovery?: FakeRecovery;
   /** What the audit finds. */
   readonly audit?: AuditReport;
   /** What is lost with whom it is asked of. */
@@ -598,6 +601,7 @@ export const fakeStates = {
   machines: ready({}, '/machines', { canEnrolHere: true }),
   'machines-first': ready({ machines: [] }, '/machines', { canEnrolHere: true }),
   people: ready({}, '/people'),
+  ...recoveryStates(noon, ready, fresh),
   'people-member': ready({}, `/people/${memberIds.cem}`),
   'people-me': ready({}, `/people/${memberIds.ana}`),
   'people-remove': ready({}, `/people/${memberIds.cem}`, {

@@ -19,6 +19,7 @@ import { createPeopleActs } from './people-acts.ts';
 import { setPolicy } from './policies.ts';
 import { shareSecrets } from './rewrap.ts';
 import { putSecret, retireSecret } from './secrets.ts';
+import { createRecoveryDoor } from '../recovery/door.ts';
 import { type Session, completeStart, openSession } from './session.ts';
 import { type StoredDevice, decodeDevice, deviceRecord } from './stored-device.ts';
 
@@ -78,6 +79,7 @@ export function createApp(platform: Platform): App {
         const stored = await storedDevice(platform);
         if (!stored) return enter({ kind: 'welcome' });
         isJoining = stored.me.status === 'joining';
+        if (stored.me.status === 'recovering') return recovery.wait(stored);
         return await start(await completeStart(await openSession(platform, stored.keys, stored.me, verified)));
       } catch (error) {
         const failure = explain(error);
@@ -97,6 +99,22 @@ export function createApp(platform: Platform): App {
       }
     }
   }
+  const recovery = createRecoveryDoor({
+    platform,
+    act,
+    opened,
+    place: async () => {
+      await booted;
+      return phase.kind;
+    },
+    enter: (waiting) => enter(waiting ? { kind: 'recovering', waiting } : { kind: 'welcome' }),
+    isWaiting: () => phase.kind === 'recovering',
+    start: async (session) => {
+      boots++;
+      await start(session);
+    },
+    closing: closing.signal,
+  });
   let booted = boot();
 
   /** Runs an act; what it throws becomes an AppFailure. */
@@ -215,6 +233,8 @@ export function createApp(platform: Platform): App {
     refuseDraft: (id) => act(() => opened().drafts.refuse(id)),
     setPolicy: (input) => act(() => setPolicy(platform, opened().drafts, input)),
     ...createPeopleActs({ act, opened }),
+    recovery: recovery.load,
+    stopRecovering: () => act(recovery.stop),
     close: () => {
       closing.abort();
       device?.stop();

@@ -8,6 +8,7 @@ import { adminThreshold } from '../../protocol/org-log/authority.ts';
 import { type Device, type OrgState, type Secret, activeDevice, activeMachine, devicesOf } from '../../protocol/org-log/state.ts';
 import { policyFor } from '../../protocol/policy.ts';
 import { mixesScripts } from '../../protocol/text.ts';
+import { recoveringView } from '../recovery/recovering.ts';
 import type { AppFailure, HistoryRow, LeaseRow, MachineRow, MemberRow, OrgView, PolicyRow, SecretRow } from '../app.ts';
 import type { DeviceRow, GroupRow, TokenRow } from '../app-people.ts';
 import type { Drafts } from './drafts.ts';
@@ -45,11 +46,14 @@ export function orgView(parts: ViewParts): OrgView {
   const state = session.log.requireState();
   const device = myDevice(session, state);
   const member = state.members.get(device.member);
+  const recovering = recoveringView(state);
   return {
     id: state.org,
     name: state.name,
     me: { member: device.member, name: member?.name ?? '', device: device.name, roles: member?.roles ?? [] },
     frozen: state.frozen,
+    ...(state.recovery ? { kit: { t: state.recovery.t, m: state.recovery.m, delayMs: state.recovery.delayMs } } : {}),
+    ...(recovering ? { recovering } : {}),
     online: parts.online,
     relay: session.client.url,
     head: state.head.seq,

@@ -1,11 +1,11 @@
 // Who this browser is, as it lies in its storage (spec/02-keys.md).
-import { type Codec, array, bytes, bytesUpTo, count, decode, encode, oneOf, record, text } from '../../protocol/codec.ts';
-import { type DeviceId, type MemberId, type OrgId, deviceIdCodec, memberIdCodec, orgIdCodec } from '../../protocol/hash.ts';
+import { type Codec, array, bytes, bytesUpTo, count, decode, encode, flag, oneOf, record, text, time } from '../../protocol/codec.ts';
+import { type DeviceId, type Hash, type MemberId, type OrgId, deviceIdCodec, hashCodec, memberIdCodec, orgIdCodec } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';
 
 export interface StoredDevice {
-  /** `creating`: genesis may not be at the relay yet; `joining`: device.add may not be in the log yet. */
-  readonly status: 'creating' | 'joining' | 'ready';
+  /** `creating`: genesis may not be at the relay yet; `joining`: device.add may not be in the log yet; `recovering`: announced by the recovery kit. */
+  readonly status: 'creating' | 'joining' | 'recovering' | 'ready';
   readonly org: OrgId;
   readonly member: MemberId;
   readonly device: DeviceId;
@@ -24,12 +24,35 @@ export interface StoredDevice {
   readonly sealedKeys: Uint8Array;
   /** What is needed until the status is `ready`: the metadata key and, while creating, the signed first entry. */
   readonly start?: { readonly epoch: number; readonly mk: Uint8Array; readonly genesis?: Uint8Array };
+  /** While recovering. */
+  readonly use?: PendingUse;
+}
+/** What this browser announced with the kit; nothing of the kit itself. */
+export interface PendingUse {
+  readonly eh: Hash;
+  readonly at: number;
+  readonly effectiveAt: number;
+  readonly orgName: string;
+  readonly name: string;
+  readonly isNew: boolean;
+  readonly device: string;
+  readonly reason: string;
 }
 
 type Start = NonNullable<StoredDevice['start']>;
 const startCodec: Codec<Start> = record<Start>({ epoch: [1, count], mk: [2, bytes(32)], genesis: [3, bytesUpTo(limits.entryBytes), 'optional'] });
+const useCodec: Codec<PendingUse> = record<PendingUse>({
+  eh: [1, hashCodec],
+  at: [2, time],
+  effectiveAt: [3, time],
+  orgName: [4, text(limits.nameBytes)],
+  name: [5, text(limits.nameBytes)],
+  isNew: [6, flag],
+  device: [7, text(limits.nameBytes)],
+  reason: [8, text(limits.descriptionBytes)],
+});
 const codec: Codec<StoredDevice> = record<StoredDevice>({
-  status: [1, oneOf<StoredDevice['status']>(['creating', 'joining', 'ready'])],
+  status: [1, oneOf<StoredDevice['status']>(['creating', 'joining', 'recovering', 'ready'])],
   org: [2, orgIdCodec],
   member: [3, memberIdCodec],
   device: [4, deviceIdCodec],
@@ -43,6 +66,7 @@ const codec: Codec<StoredDevice> = record<StoredDevice>({
   inboxSeed: [12, bytes(32)],
   sealedKeys: [13, bytesUpTo(1_024)],
   start: [14, startCodec, 'optional'],
+  use: [15, useCodec, 'optional'],
 });
 
 export const deviceRecord = 'device';

@@ -3,6 +3,7 @@ import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
 import type { AppFailure, CreateOrg, CreateStep } from '../app.ts';
+import { formatRoute } from '../shell/routes.ts';
 import { useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
@@ -101,6 +102,9 @@ export function WelcomePage(): JSX.Element {
         ))}
       </ul>
       <p class="faint">{w.invited}</p>
+      <p class="faint">
+        {w.lost} <a href={formatRoute({ page: 'recovery' })}>{w.recover}</a>
+      </p>
     </main>
   );
 }

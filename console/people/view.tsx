@@ -43,6 +43,9 @@ export function PeoplePage(): JSX.Element {
             [w.orgRows.head, w.entries(org.head + 1)],
           ]}
         />
+        <LinkButton icon="proof" href={formatRoute({ page: 'recovery' })}>
+          {coreWords.shell.recovery}
+        </LinkButton>
       </Section>
     </Page>
   );

@@ -18,6 +18,8 @@ export const consoleCodes = [
   'E_RATE',
   'E_LOCAL',
   'E_INVITE_ENDED',
+  'E_KIT_DELAY',
+  'E_KIT_UNKNOWN',
   'E_NOT_READY',
 ] as const;
 export type ConsoleCode = (typeof consoleCodes)[number];

@@ -8,8 +8,10 @@ import { LeasesPage } from '../leases/view.tsx';
 import { MachinesPage } from '../machines/view.tsx';
 import { PeoplePage } from '../people/view.tsx';
 import { SecretsPage } from '../secrets/view.tsx';
+import { RecoverPage } from '../recovery/recover.tsx';
+import { RecoveryPage } from '../recovery/view.tsx';
 
-export type LatePage = 'secrets' | 'leases' | 'machines' | 'people' | 'history' | 'welcome' | 'join' | 'waiting';
+export type LatePage = 'secrets' | 'leases' | 'machines' | 'people' | 'history' | 'welcome' | 'join' | 'waiting' | 'draft' | 'recovery' | 'recover';
 
 export const latePages: Readonly<Record<LatePage, ComponentType>> = {
   secrets: SecretsPage,
@@ -20,4 +22,6 @@ export const latePages: Readonly<Record<LatePage, ComponentType>> = {
   welcome: WelcomePage,
   join: JoinPage,
   waiting: WaitingPage,
+  recovery: RecoveryPage,
+  recover: RecoverPage,
 };

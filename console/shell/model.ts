@@ -22,7 +22,7 @@ export function waitingCards(org: OrgView, now: number): readonly ReviewCard[] {
 }
 
 export function documentTitle(route: Route, waiting: number): string {
-  const page = route.page === 'join' ? coreWords.shell.join : coreWords.nav[route.page];
+  const page = route.page === 'join' || route.page === 'recovery' ? coreWords.shell[route.page] : coreWords.nav[route.page];
   return `${waiting > 0 ? `(${waiting}) ` : ''}${page} · ${coreWords.product}`;
 }
 

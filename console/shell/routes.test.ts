@@ -10,6 +10,9 @@ test('every address that the console writes leads back to its page', () => {
     { page: 'secrets', open: 'ff00', form: 'put' },
     { page: 'secrets', form: 'put' },
     { page: 'people', form: 'invite' },
+    { page: 'recovery' },
+    { page: 'recovery', open: 'walk' },
+    { page: 'recovery', open: 'ab'.repeat(32), relay: 'https://relay.example:8443' },
   ];
   for (const route of routes) expect(parseRoute(formatRoute(route))).toEqual(route);
 });

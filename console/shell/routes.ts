@@ -4,9 +4,11 @@ export const pages = ['inbox', 'secrets', 'leases', 'machines', 'people', 'histo
 export type PageName = (typeof pages)[number];
 
 export interface Route {
-  readonly page: PageName | 'join';
-  /** The request, secret or invitation that is open. */
+  readonly page: PageName | 'join' | 'recovery';
+  /** The request, secret or invitation that is open; the step of the recovery, or the org that a sheet names. */
   readonly open?: string;
+  /** The relay that a sheet of the recovery kit names. */
+  readonly relay?: string;
   readonly form?: 'put' | 'invite' | 'rule';
 }
 
@@ -15,15 +17,16 @@ export function parseRoute(hash: string): Route {
   const [page = '', open = '', form = ''] = hash.replace(/^#\/?/, '').split('/').map(decode);
   if (/^(?:join\b|invite=)/.test(page)) return { page: 'join' };
   if (page === 'review' && open !== '') return { page: 'inbox', open };
+  if (page === 'recovery') return { page, ...(open === '' ? {} : { open }), ...(form === '' ? {} : { relay: form }) };
   const known = pages.find((name) => name === page);
   if (known === undefined) return { page: 'inbox' };
   if (isForm(open)) return { page: known, form: open };
   return { page: known, ...(open === '' ? {} : { open }), ...(isForm(form) ? { form } : {}) };
 }
 
-export function formatRoute({ page, open, form }: Route): string {
+export function formatRoute({ page, open, form, relay }: Route): string {
   const name = page === 'inbox' && open !== undefined ? 'review' : page;
-  return `#/${[name, open, form]
+  return `#/${[name, open, form, relay]
     .filter((part) => part !== undefined)
     .map(encodeURIComponent)
     .join('/')}`;

@@ -11,7 +11,10 @@ import { coreWords } from '../ui/words-core.ts';
 import { FreezeDialog } from './freeze.tsx';
 import { type Heard, documentTitle, newsOf, nothingHeard, waitingCards } from './model.ts';
 import { Late } from './late.tsx';
+import type { LatePage } from './late-pages.ts';
 import { Navigation } from './nav.tsx';
+import { RecoveringBanner } from './recovering.tsx';
+import type { Route } from './routes.ts';
 import { useOrg, useStore } from './store.ts';
 
 export function Shell(): JSX.Element {
@@ -20,7 +23,9 @@ export function Shell(): JSX.Element {
     case 'loading':
       return <Opening failure={phase.value.failure} verified={phase.value.verified} />;
     case 'welcome':
-      return <Late page={route.value.page === 'join' ? 'join' : 'welcome'} />;
+      return <Late page={welcomeTo[route.value.page] ?? 'welcome'} />;
+    case 'recovering':
+      return <Late page="recover" />;
     case 'waiting':
       return <Late page={route.value.page === 'join' ? 'join' : 'waiting'} />;
     case 'halted':
@@ -30,6 +35,9 @@ export function Shell(): JSX.Element {
       return org.value ? <Frame /> : <Opening />;
   }
 }
+
+/** What a browser without a device shows at an address. */
+const welcomeTo: Partial<Record<Route['page'], LatePage>> = { join: 'join', recovery: 'recover' };
 
 export function Opening({
   failure,
@@ -76,6 +84,7 @@ function Frame(): JSX.Element {
       <Navigation />
       <main id="main" tabIndex={-1}>
         <FrozenBanner />
+        <RecoveringBanner />
         {page === 'inbox' || page === 'join' ? <InboxPage /> : <Late key={page} page={page} />}
       </main>
       <News />

@@ -21,6 +21,8 @@ export const pageWords = {
     device: 'This device',
     deviceHint: 'So that you recognise it in a list.',
     invited: 'Invited by someone? Open their link on this device instead.',
+    lost: 'Lost every device?',
+    recover: 'I have a recovery kit',
     creating: 'Creating the organisation',
     creatingText: 'Your device asks three times: once to make the passkey, twice to prove that it gives the same key.',
     steps: {

@@ -2,5 +2,7 @@
 // The screens import the two halves, so that the first load carries only what it shows.
 import { coreWords } from './words-core.ts';
 import { pageWords } from './words-pages.ts';
+import { peopleWords } from './words-people.ts';
+import { recoveryWords } from './words-recovery.ts';
 
-export const words: typeof coreWords & typeof pageWords = { ...coreWords, ...pageWords };
+export const words: typeof coreWords & typeof pageWords & typeof peopleWords & typeof recoveryWords = { ...coreWords, ...pageWords, ...peopleWords, ...recoveryWords };

@@ -1,5 +1,7 @@
 // How each state of the gallery is brought to the point that is worth looking at, and on which screens.
 import type { Page } from 'playwright-core';
+import { formatShare } from '../../protocol/recovery.ts';
+import { fakeShares } from '../../testing/fake-recovery.ts';
 import { type FakeStateName, fakeStates } from '../../testing/fake-states.ts';
 
 export const phone: { readonly width: number; readonly height: number } = { width: 360, height: 740 };
@@ -7,6 +9,12 @@ export const desktop: { readonly width: number; readonly height: number } = { wi
 export const stateNames: readonly FakeStateName[] = Object.keys(fakeStates) as FakeStateName[]; // the keys of a constant
 
 const button = (page: Page, name: string) => page.getByRole('button', { name, exact: true });
+
+async function showSheet(page: Page): Promise<void> {
+  await button(page, 'Make the sheets').click();
+  await page.locator('.sheet').waitFor();
+}
+const oneOfOne = formatShare(fakeShares(1, 1)[0] ?? { kit: '', t: 1, m: 1, x: 1, share: new Uint8Array(32) });
 
 /** What a person does before the picture is taken. */
 const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
@@ -43,6 +51,20 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await page.getByLabel('Name').fill('dora');
     await button(page, 'Make the invitation').click();
     await page.locator('.qr').waitFor();
+  },
+  'kit-sheet': async (page) => showSheet(page),
+  'kit-confirm': async (page) => {
+    await showSheet(page);
+    await button(page, 'It is on paper').click();
+    await page.getByText('Type two words').waitFor();
+  },
+  'kit-drill': async (page) => page.getByLabel('Words of the sheet').fill('1. abandon ability able abou abov aban'),
+  'kit-wrong-word': async (page) => page.getByLabel('Words of the sheet').fill('abandon ability stillvault '),
+  'kit-who': async (page) => {
+    await page.getByLabel('Words of the sheet').fill(oneOfOne);
+    await button(page, 'Open the kit').click();
+    await page.getByText('Who are you?').waitFor();
+    await page.getByLabel('What happened?').fill('Lost my bag on the train');
   },
   invite: async (page) => {
     await page.getByLabel('Name').fill('dora');
