@@ -69,17 +69,21 @@ const knownCodec: Codec<Known> = record<Known>({
 const wordsOfRefusal: readonly DraftLetter['word'][] = ['declined', 'withdrawn'];
 const prefix = 'draft/';
 const lifeMs = 3 * 86_400_000;
-/** Drafts that this device keeps at a time: more comes from somebody who floods. */
-const keptMax = 64;
+/** Drafts that this device keeps at a time, of everybody and of one member: more comes from somebody who floods. */
+const keptMax = 256;
+const keptOfOne = 12;
+const keptBytes = 2 * limits.draftBytes;
 
 export async function openDrafts(session: Session, onChange: () => void): Promise<Drafts> {
   const { platform, log, me, client } = session;
   const known = new Map<Hash, Known>();
-  for (const [name, bytes] of await platform.storage.read(prefix))
-    known.set(name.slice(prefix.length) as Hash, decode(knownCodec, bytes, 2 * limits.draftBytes)); // written under its id below
+  for (const [name, bytes] of await platform.storage.read(prefix)) known.set(name.slice(prefix.length) as Hash, decode(knownCodec, bytes, keptBytes)); // written under its id below
 
   async function keep(id: Hash, next: Known): Promise<void> {
-    await platform.storage.write(new Map([[prefix + id, encode(knownCodec, next)]]));
+    const bytes = encode(knownCodec, next);
+    // Of many letters, each within its bound: what could not be read again would keep this device from starting.
+    check(bytes.length <= keptBytes, 'E_LIMIT', 'more endorsements than a draft can have');
+    await platform.storage.write(new Map([[prefix + id, bytes]]));
     known.set(id, next);
     onChange();
   }
@@ -91,6 +95,10 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
     );
     for (const id of ids) known.delete(id);
     onChange();
+  }
+  function isFlood(state: OrgState, { member }: Device): boolean {
+    const ofOne = [...known.values()].filter(({ by, draft }) => state.devices.get(by)?.member === member && !isStale(state, draft, platform.now()));
+    return known.size >= keptMax || ofOne.length >= keptOfOne;
   }
   function find(id: Hash): Known {
     const found = known.get(id);
@@ -182,8 +190,9 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
         if (before && !before.refusals.includes(from.device)) await keep(id, { ...before, refusals: [...before.refusals, from.device] });
         return;
       }
-      if (stale || (!before && known.size >= keptMax)) return;
-      const merged = before ? { ...draft, endorsements: [...before.draft.endorsements, ...draft.endorsements] } : draft;
+      if (stale || (!before && isFlood(state, from))) return;
+      // The words stay those of whoever it came from first: no endorsement is over them.
+      const merged = before ? { ...before.draft, endorsements: [...before.draft.endorsements, ...draft.endorsements] } : draft;
       const counted = await countEndorsements(state, merged);
       if (counted.length === 0) return; // a draft that nobody stands behind is only somebody's word
       await keep(id, {
