@@ -2,7 +2,7 @@
 // Receipts are judged at the head that they name, so they come after that entry and before the next.
 import { encode } from '../codec.ts';
 import { check } from '../errors.ts';
-import type { Hash, LeaseId, MachineId, OrgId, RequestId } from '../hash.ts';
+import type { Hash, MachineId, OrgId } from '../hash.ts';
 import { limits } from '../limits.ts';
 import { advance } from '../org-log/apply.ts';
 import { secretPutCodec } from '../org-log/bodies.ts';
@@ -51,7 +51,7 @@ interface Chain {
 }
 interface OpenLease {
   readonly grant: LeaseGrant;
-  readonly receipt: Pick<Receipt, 'requestId' | 'rh' | 'machine'>;
+  readonly receipt: Pick<Receipt, 'requestId' | 'rh'>;
   readonly told: Told;
   used: number;
   isOver: boolean;
@@ -66,16 +66,18 @@ interface Proposed {
 /** A machine tells of a stored version at once: later than this it is missing. */
 const graceMs = 60_000;
 const forever = Number.MAX_SAFE_INTEGER;
+const keyOf = (machine: MachineId, id: string): string => `${machine} ${id}`;
 
 export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit {
   let state: OrgState | undefined;
   let isBroken = false;
   const history: Hash[] = [];
   const chains = new Map<MachineId, Chain>();
-  const leases = new Map<LeaseId, OpenLease>();
-  const released = new Set<RequestId>();
+  // Of each machine its own: another one could name the same ids, to have this one accused or excused.
+  const leases = new Map<string, OpenLease>();
+  const released = new Set<string>();
   const proposed = new Map<Hash, Proposed>();
-  const stored = new Set<Hash>();
+  const stored = new Set<string>();
   // Who signed the newest version of each path.
   const writers = new Map<string, readonly string[]>();
   const unread = new Set<string>();
@@ -116,22 +118,22 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
 
   function verifyOutcome(receipt: Receipt, request: Request | undefined, told: Told): readonly Fault[] {
     const { outcome, lease, requestId, rh, machine } = receipt;
-    if (request?.proposal) stored.add(request.proposal.digest);
+    if (request?.proposal) stored.add(keyOf(machine, request.proposal.digest));
     if (outcome === 'stored' && request) {
-      const isThere = request.proposal ? proposed.has(request.proposal.digest) : writers.has(request.need?.path ?? '');
+      const isThere = request.proposal ? proposed.get(request.proposal.digest)?.machine === machine : writers.has(request.need?.path ?? '');
       if (!isThere) return [{ code: 'E_NO_APPROVAL', why: 'told as stored, and the log has no such version' }];
     }
     if (outcome === 'released') {
-      if (released.has(requestId)) return [{ code: 'E_REPLAY', why: 'one request was released twice' }];
-      released.add(requestId);
-      if (lease) leases.set(lease.id, { grant: lease, receipt: { requestId, rh, machine }, told, used: 1, isOver: false });
+      if (released.has(keyOf(machine, requestId))) return [{ code: 'E_REPLAY', why: 'one request was released twice' }];
+      released.add(keyOf(machine, requestId));
+      if (lease) leases.set(keyOf(machine, lease.id), { grant: lease, receipt: { requestId, rh }, told, used: 1, isOver: false });
     }
     return outcome === 'used' || outcome === 'ended' ? verifyUse(receipt) : [];
   }
 
   function verifyUse({ outcome, lease, requestId, rh, machine, ts, note }: Receipt): readonly Fault[] {
-    const open = lease && leases.get(lease.id);
-    if (!lease || !open || open.receipt.requestId !== requestId || open.receipt.rh !== rh || open.receipt.machine !== machine)
+    const open = lease && leases.get(keyOf(machine, lease.id));
+    if (!lease || !open || open.receipt.requestId !== requestId || open.receipt.rh !== rh)
       return [{ code: 'E_NO_APPROVAL', why: 'the use of a lease that nobody granted' }];
     const { terms, until } = open.grant;
     const total = Number(/; (\d+) in all$/.exec(note)?.[1] ?? Number.NaN);
@@ -149,8 +151,8 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
   }
 
   // A use is told by its release, a stored version by the entry that a writer signed.
-  function toldBefore({ lease, outcome }: Receipt, request: Request | undefined): Told | undefined {
-    if (lease) return leases.get(lease.id)?.told;
+  function toldBefore({ lease, outcome, machine }: Receipt, request: Request | undefined): Told | undefined {
+    if (lease) return leases.get(keyOf(machine, lease.id))?.told;
     const who = outcome === 'stored' && writers.get((request?.proposal ?? request?.need)?.path ?? '');
     return who ? { what: [], who } : undefined;
   }
@@ -221,7 +223,7 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
     },
     finish: (now) => {
       for (const [digest, { path, machine, at, seq }] of proposed) {
-        if (stored.has(digest) || unread.has(machine) || at > now - graceMs) continue;
+        if (stored.has(keyOf(machine, digest)) || unread.has(machine) || at > now - graceMs) continue;
         onFinding({
           code: 'E_NO_RECEIPT',
           why: `a version of ${path} was approved for this machine, which tells nothing about it`,

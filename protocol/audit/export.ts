@@ -139,7 +139,7 @@ export function createExportReader(org: OrgId, audit: Audit): ExportReader {
     },
     finish: () => {
       if (!isEnded) audit.finding({ code: 'E_AUDIT_GAP', why: 'the export ends before its signed end: lines are missing' });
-      return audit.finish(at ?? 0);
+      return audit.finish(Math.max(at ?? 0, audit.state?.ts ?? 0)); // never before its own log: that would excuse what is missing
     },
   };
 }
