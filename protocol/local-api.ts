@@ -119,10 +119,7 @@ export interface PolicySummary {
 /** Who may use a lease: the requester's anchor process and its descendants, every process of one binary, or the machine's user. */
 export type Scope = 'process' | 'exe' | 'machine';
 
-/**
- * POST /v1/release · answers with newline-delimited JSON, one ReleaseEvent a line; the last is `released` or `error`.
- * Closing the connection withdraws the request everywhere.
- */
+/** POST /v1/release · one ReleaseEvent a line; the last is `released` or `error`. Closing the connection withdraws the request everywhere. */
 export interface ReleaseAsk {
   readonly items: readonly { readonly path: string; readonly field?: string }[];
   /** The requester's claim, shown as such: one line, at most 120 graphemes. */
@@ -277,10 +274,7 @@ export interface LogVerified {
   readonly ms: number;
 }
 
-/**
- * GET /v1/audit · the whole audit trail as newline-delimited JSON (spec/15-audit.md §export): a header, then entries and receipts that prove
- * themselves, then the end, signed by this machine. Names, never values.
- */
+/** GET /v1/audit · the trail as newline-delimited JSON (spec/15-audit.md §export): header, entries and receipts that prove themselves, signed end. */
 export interface AuditEvent {
   readonly kind: 'stillvault-audit' | 'entry' | 'receipt' | 'missing' | 'end';
 }

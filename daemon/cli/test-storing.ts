@@ -10,6 +10,7 @@ export interface Kept {
   version: number;
   value?: string;
   fields?: Record<string, string>;
+  exposed?: 'holder' | 'weaker';
 }
 
 export interface Storing extends AsyncDisposable {
@@ -32,13 +33,14 @@ export async function startStoring(): Promise<Storing> {
     'GET /v1/status': (ask) => ask.json(readyStatus),
     'GET /v1/secrets': (ask) =>
       ask.json(
-        [...secrets].map(([path, { version }]) => ({
+        [...secrets].map(([path, { version, fields = {}, exposed }]) => ({
           path,
           version,
-          fields: [],
+          fields: Object.keys(fields),
           description: '',
           updatedAt: '2026-11-23T12:00:00Z',
           entitled: storing.entitled,
+          ...(exposed === undefined ? {} : { exposed }),
         })),
       ),
     'POST /v1/put': (ask) => {

@@ -1,7 +1,7 @@
 // What a person sees before anything is sent: names, paths, what is there already; and the question (spec/19-import.md §import).
 import { relative } from 'node:path';
-import { usage } from '../terminal/arguments.ts';
 import type { Call } from '../terminal/command.ts';
+import { confirm } from '../terminal/prompt.ts';
 import { counted, printable, table } from '../terminal/text.ts';
 import { type Put, nameOf } from './names.ts';
 import type { Opened } from './open.ts';
@@ -68,15 +68,8 @@ export function preview(
 }
 
 export async function confirmed({ world, output, args }: Call, { path, source }: Opened, count: number): Promise<boolean> {
-  if (output.noInput || !world.isTerminal(0) || !world.isTerminal(2))
-    throw usage('nothing was stored: there is nobody to ask', 'look at the list above, then add --yes');
   if (count > 3 && !args.has('as-fields')) output.note(`${count} approvals, one after the other; --as-fields needs one`);
-  world.write(2, `store ${counted(count, 'secret')}${source.rewrite === undefined ? '' : ` and put references into ${nearest(path)}`}? [y/N] `);
-  const { promise, resolve: answer } = Promise.withResolvers<string>();
-  using _keys = world.onKeys((keys) => answer(keys));
-  const key = await promise;
-  world.write(2, '\n');
-  return /^[yY]/.test(key);
+  return confirm({ world, output }, `store ${counted(count, 'secret')}${source.rewrite === undefined ? '' : ` and put references into ${nearest(path)}`}?`);
 }
 
 /** As a person would write it here. */

@@ -1,9 +1,9 @@
 // One proposal after the other until all values are stored; what was stored before is not stored again (spec/19-import.md §store).
 import type { Client, Stored } from '../../../sdk/client.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
+import { putPatiently } from '../put/patient.ts';
 import type { Call } from '../terminal/command.ts';
 import { printable } from '../terminal/text.ts';
-import { awaitPeople } from '../terminal/waiting.ts';
 import type { Put } from './names.ts';
 import { type ImportRecord, type Records, tagOf } from './record.ts';
 
@@ -37,10 +37,6 @@ export async function storeAll({ call, daemon, records, description, timeoutS }:
   return record;
 }
 
-/** The daemon lets a program ask ten times a minute after the first twenty. */
-const rateWaitMs = 1_000;
-const maxRateWaits = 60;
-
 async function putOne(
   call: Call,
   daemon: Client,
@@ -53,21 +49,13 @@ async function putOne(
       ? { fields: Object.fromEntries(Object.entries(fields ?? {}).map(([name, text]) => [name, encoder.encode(text)])) }
       : { value: encoder.encode(value) };
   try {
-    for (let waits = 0; ; waits++) {
-      try {
-        return await awaitPeople(call, (waiting) => daemon.put(path, { ...content, ...terms }, waiting));
-      } catch (error) {
-        if (!(error instanceof StillvaultError)) throw error;
-        if (error.detail === 'E_POLICY')
-          throw new StillvaultError(error.code, `no policy covers ${printable(path)}: nobody could approve its use`, {
-            detail: error.detail,
-            next: 'an admin adds a policy for it in the console, or --to another prefix; then the same command goes on',
-          });
-        if (error.detail !== 'E_RATE_LOCAL' || waits >= maxRateWaits) throw error;
-        if (waits === 0) call.output.note('the daemon lets a program ask ten times a minute: waiting for the next');
-        await Bun.sleep(rateWaitMs);
-      }
-    }
+    return await putPatiently(call, daemon, path, { ...content, ...terms });
+  } catch (error) {
+    if (!(error instanceof StillvaultError) || error.detail !== 'E_POLICY') throw error;
+    throw new StillvaultError(error.code, `no policy covers ${printable(path)}: nobody could approve its use`, {
+      detail: error.detail,
+      next: 'an admin adds a policy for it in the console, or --to another prefix; then the same command goes on',
+    });
   } finally {
     for (const bytes of 'value' in content ? [content.value] : Object.values(content.fields)) bytes.fill(0);
   }

@@ -1,6 +1,6 @@
 // Questions at the terminal whose answers are not echoed (spec/10-local-api.md §command-line).
 import { usage } from './arguments.ts';
-import { Interrupted } from './output.ts';
+import { Interrupted, type Output } from './output.ts';
 import type { World } from './world.ts';
 
 /** Throws usage where the answers differ, Interrupted for Ctrl-C. */
@@ -8,6 +8,19 @@ export async function promptTwice(world: World, what: string): Promise<Uint8Arra
   const [first = '', second] = await askHidden(world, [`${what}: `, 'once more: ']);
   if (first !== '' && first !== second) throw usage('the two answers differ: nothing is stored');
   return new TextEncoder().encode(first);
+}
+
+/** One key: y or anything else. Throws usage where there is nobody to ask. */
+export async function confirm({ world, output }: { readonly world: World; readonly output: Output }, question: string): Promise<boolean> {
+  if (output.noInput || !world.isTerminal(0) || !world.isTerminal(2))
+    throw usage('nothing was done: there is nobody to ask', 'look at the list above, then add --yes');
+  world.write(2, `${question} [y/N] `);
+  const { promise, resolve } = Promise.withResolvers<string>();
+  using _keys = world.onKeys((keys) => resolve(keys));
+  const key = await promise;
+  world.write(2, '\n');
+  if (key.includes('\x03')) throw new Interrupted('SIGINT', 'interrupted: nothing was done');
+  return /^[yY]/.test(key);
 }
 
 export async function promptHidden(world: World, question: string): Promise<Uint8Array> {
