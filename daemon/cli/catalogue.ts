@@ -23,6 +23,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   scan: { group: 'keep', about: 'find plaintext secrets in files; never prints a value', load: () => import('./scan.ts') },
   import: { group: 'keep', about: 'move plaintext in, leave references behind', load: () => import('./import.ts') },
   ls: { group: 'keep', about: 'list secrets: names, never values', load: () => import('./ls.ts') },
+  rotate: { group: 'keep', about: 'new versions: by hooks, by hand, or under new keys', load: () => import('./rotate.ts') },
   info: { group: 'keep', about: 'one secret: versions, policy, who holds it', load: () => import('./info.ts') },
   status: { group: 'watch', about: 'what the daemon is doing', load: () => import('./status.ts') },
   lease: { group: 'watch', about: 'live leases: list and end', verbs: ['ls', 'end'], load: () => import('./lease.ts') },
