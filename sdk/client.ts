@@ -19,6 +19,7 @@ import type {
 } from '../protocol/local-api.ts';
 import { localPaths } from '../protocol/local-api.ts';
 import { type AwaitAsk, type AwaitEvent, type Requested, heldPaths } from '../protocol/local-api/held.ts';
+import { type AccessSummary, type ChangeAsk, type ChangeEvent, type ChangePlan, type OrgSummary, adminPaths } from '../protocol/local-api/admin.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { StillvaultError } from './errors.ts';
 import { type PendingRelease, requestRelease } from './request.ts';
@@ -44,6 +45,8 @@ export interface Released {
 }
 export type ReleaseProgress = Exclude<ReleaseEvent, { readonly event: 'released' | 'error' }>;
 export type PutProgress = Exclude<PutEvent, { readonly event: 'stored' | 'error' }>;
+export type ChangeProgress = Exclude<ChangeEvent, { readonly event: 'done' | 'proposed' | 'error' }>;
+export type Changed = Extract<ChangeEvent, { readonly event: 'done' | 'proposed' }>;
 export interface Stored {
   readonly path: string;
   readonly version: number;
@@ -98,6 +101,13 @@ export interface Client {
   /** Until it is filled or over. Aborting leaves it open. */
   awaitNeed(path: string, waiting?: Waiting<NeedSummary>): Promise<NeedSummary>;
   withdrawNeed(path: string): Promise<NeedSummary>;
+  org(): Promise<OrgSummary>;
+  /** Why somebody may have a path or not; `about` as the call has it. */
+  checkPolicy(path: string, about?: Readonly<Record<string, string>>): Promise<AccessSummary>;
+  /** What a change would do; asks nobody. */
+  planChange(ask: ChangeAsk): Promise<ChangePlan>;
+  /** Proposes a change to the people who can sign it. */
+  change(ask: ChangeAsk, waiting?: Waiting<ChangeProgress>): Promise<Changed>;
   leases(): Promise<readonly LeaseSummary[]>;
   /** The leases that were ended. */
   endLease(which: LeaseEnd): Promise<readonly LeaseSummary[]>;
@@ -200,6 +210,19 @@ export function createClient(options: TransportOptions = {}): Client {
       return last;
     },
     withdrawNeed: (path) => call('POST', localPaths.needsWithdraw, { path }),
+    org: () => call('GET', adminPaths.org),
+    checkPolicy: (path, about = {}) => call('GET', `${adminPaths.policyCheck}?${new URLSearchParams({ path, ...about }).toString()}`),
+    planChange: (ask) => call('POST', adminPaths.plan, ask),
+    async change(ask, waiting = {}) {
+      let changed: Changed | undefined;
+      for await (const line of requestEvents('POST', adminPaths.changes, ask, waiting.signal)) {
+        const event = line as ChangeEvent; // cast: as said above
+        if (event.event === 'done' || event.event === 'proposed') changed = event;
+        else if (event.event !== 'error') waiting.onProgress?.(event);
+      }
+      if (changed === undefined) throw new StillvaultError('error', 'the daemon ended without an outcome', { next: 'stillvault log show' });
+      return changed;
+    },
     leases: () => call('GET', localPaths.leases),
     endLease: (which) => call('POST', localPaths.leasesEnd, which),
     log: (from = 0) => call('GET', `${localPaths.log}?from=${from}`),

@@ -28,7 +28,12 @@ export const rooms: readonly Room[] = [
     packages: [],
     about: 'speaks to the relay and follows the org log; shared by daemon and console, runtime-neutral',
   },
-  { path: 'sdk', imports: ['protocol/local-api', 'protocol/local-api/held'], packages: ['node:*'], about: 'TypeScript client of the local daemon' },
+  {
+    path: 'sdk',
+    imports: ['protocol/local-api', 'protocol/local-api/held', 'protocol/local-api/admin'],
+    packages: ['node:*'],
+    about: 'TypeScript client of the local daemon',
+  },
   { path: 'mcp', imports: ['sdk', 'protocol/local-api'], packages: ['node:*', 'zod', '@modelcontextprotocol/server'], about: 'the same door for agents' },
   {
     path: 'proxy',
@@ -47,7 +52,7 @@ export const rooms: readonly Room[] = [
     path: 'daemon/cli',
     imports: ['sdk', 'protocol/local-api'],
     lazily: ['daemon', 'daemon/helpers', 'relay/main', 'relay/config', 'relay/backup', 'relay/static', 'console/build.ts', 'mcp', 'proxy', 'protocol'],
-    packages: [...runtime, 'zod', 'uqr', 'csv-parse', 'fflate'],
+    packages: [...runtime, 'zod', 'uqr', 'csv-parse', 'fflate', 'yaml'],
     about: 'one file per command, each a client of the daemon; whole servers load when their verb runs',
   },
   {

@@ -13,11 +13,11 @@ const name = z.string().min(1).max(limits.nameBytes);
 const pattern = z.string().min(1).max(limits.pathBytes).describe('a path; * stands for one segment, ** as the last for all below');
 const duration = z
   .string()
-  .regex(/^\d{1,7}(?:s|m|h|d)$/)
+  .regex(/^\d{1,7}(?:s|m|h|d)$/, 'write a time such as 15m')
   .describe('such as 90s, 15m, 8h, 7d');
 const clock = z
   .string()
-  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/)
+  .regex(/^(?:[01]\d|2[0-3]):[0-5]\d$/, 'write a time such as "08:00"')
   .describe('HH:MM, UTC');
 
 const someone = z
@@ -53,7 +53,7 @@ export const policyTerms: z.ZodType<PolicyTerms> = z.strictObject({
   reveal_allowed: z.boolean().exactOptional(),
   max_staleness: duration.exactOptional().describe('absent: 24h'),
   exe_pins: z
-    .array(z.string().regex(/^[0-9a-f]{64}$/))
+    .array(z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 in lower-case hex'))
     .max(32)
     .exactOptional()
     .describe('SHA-256 of the programs that may ask; absent: any'),

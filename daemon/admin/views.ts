@@ -3,7 +3,7 @@ import { explainAccess } from '../../protocol/access.ts';
 import type { Hash } from '../../protocol/hash.ts';
 import type { AccessSummary, OrgSummary } from '../../protocol/local-api/admin.ts';
 import { adminThreshold } from '../../protocol/org-log/authority.ts';
-import { type OrgState, activeDevice, devicesOf } from '../../protocol/org-log/state.ts';
+import { type OrgState, activeDevice, devicesOf, isActiveMember } from '../../protocol/org-log/state.ts';
 import { policyTerms } from '../../protocol/policy-words.ts';
 import { verifyPath } from '../../protocol/text.ts';
 import { DaemonError } from '../errors.ts';
@@ -44,7 +44,7 @@ export function orgSummary(state: OrgState, { machine: here }: MachineIdentity):
       .map(({ group, name, members }) => ({
         id: group,
         name,
-        members: members.map(memberName),
+        members: members.filter((id) => isActiveMember(state, id)).map(memberName),
         machines: machines.filter(({ status, groups }) => status === 'active' && groups.includes(group)).map((machine) => machine.name),
       }))
       .sort(byName),
@@ -65,7 +65,13 @@ export function accessSummary(state: OrgState, query: URLSearchParams, nearest: 
   if (Number.isNaN(when)) throw new DaemonError('usage', 'E_ASK', 'at is no time: write 2026-11-23T12:00Z');
   if (exe !== null && !/^[0-9a-f]{64}$/.test(exe)) throw new DaemonError('usage', 'E_ASK', 'exe is no SHA-256 in lower-case hex');
   if (uid !== null && !/^\d{1,10}$/.test(uid)) throw new DaemonError('usage', 'E_ASK', 'uid is a number');
-  return explainAccess(state, verifyPath(query.get('path') ?? ''), {
+  const path = query.get('path') ?? '';
+  try {
+    verifyPath(path);
+  } catch (cause) {
+    throw new DaemonError('usage', 'E_TEXT', 'no path of a secret: letters, digits, . _ - in parts joined by /', { cause });
+  }
+  return explainAccess(state, path, {
     now: when,
     ...(machine === null ? {} : { machine: createNames(state, nearest).machine(machine) }),
     ...(exe === null ? {} : { exeHash: exe as Hash }), // 64 hex digits, as was compared

@@ -3,7 +3,7 @@ import type { Command } from './terminal/command.ts';
 
 export interface Listed {
   readonly about: string;
-  readonly group: 'use' | 'keep' | 'watch' | 'set up' | 'serve' | 'other';
+  readonly group: 'use' | 'keep' | 'watch' | 'people' | 'set up' | 'serve' | 'other';
   /** First operand, where it is one of a few. */
   readonly verbs?: readonly string[];
   readonly load: () => Promise<{ readonly command: Command }>;
@@ -25,13 +25,24 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   ls: { group: 'keep', about: 'list secrets: names, never values', load: () => import('./ls.ts') },
   rotate: { group: 'keep', about: 'new versions: by hooks, by hand, or under new keys', load: () => import('./rotate.ts') },
   info: { group: 'keep', about: 'one secret: versions, policy, who holds it', load: () => import('./info.ts') },
+  rm: { group: 'keep', about: 'retire a secret, signed by a writer', load: () => import('./rm.ts') },
+  policy: {
+    group: 'keep',
+    about: 'who may have what, and why; rules as a file',
+    verbs: ['ls', 'show', 'check', 'export', 'diff', 'apply', 'retire', 'schema'],
+    load: () => import('./policy.ts'),
+  },
   status: { group: 'watch', about: 'what the daemon is doing', load: () => import('./status.ts') },
   lease: { group: 'watch', about: 'live leases: list and end', verbs: ['ls', 'end'], load: () => import('./lease.ts') },
   log: { group: 'watch', about: 'the org log: show and verify', verbs: ['show', 'verify'], load: () => import('./log.ts') },
   audit: { group: 'watch', about: 'who released what, proved: show, verify, export', verbs: ['show', 'verify', 'export'], load: () => import('./audit.ts') },
   doctor: { group: 'watch', about: 'check everything, and what to do about it', load: () => import('./doctor.ts') },
   up: { group: 'set up', about: 'relay, daemon and console for one person', load: () => import('./up.ts') },
-  org: { group: 'set up', about: 'create or show the organisation', verbs: ['show', 'create'], load: () => import('./org.ts') },
+  member: { group: 'people', about: 'people and their roles', verbs: ['ls', 'set', 'remove'], load: () => import('./member.ts') },
+  device: { group: 'people', about: 'their phones and browsers', verbs: ['ls', 'revoke'], load: () => import('./device.ts') },
+  machine: { group: 'people', about: 'enrolled hosts, their groups and owners', verbs: ['ls', 'set', 'revoke'], load: () => import('./machine.ts') },
+  group: { group: 'people', about: 'names for several people or machines', verbs: ['ls', 'add', 'set', 'remove'], load: () => import('./group.ts') },
+  org: { group: 'set up', about: 'create, show, freeze the organisation', verbs: ['show', 'create', 'freeze', 'unfreeze'], load: () => import('./org.ts') },
   join: { group: 'set up', about: 'enrol this machine with a token', load: () => import('./join.ts') },
   init: {
     group: 'set up',

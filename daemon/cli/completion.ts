@@ -28,7 +28,7 @@ interface Verb {
   readonly options: Options;
 }
 /** Their first operand is the path of a secret. */
-const takesPath = 'get|info|put|ls';
+const takesPath = 'get|info|put|ls|rm';
 // Paths come from the log, so other people wrote them: only those that mean nothing to a shell are offered, and never through expansion.
 const harmless = 'A-Za-z0-9._/@:+-';
 

@@ -37,6 +37,7 @@ const groups: Readonly<Record<Listed['group'], string>> = {
   use: 'Use secrets',
   keep: 'Keep secrets',
   watch: 'Watch',
+  people: 'People and machines',
   'set up': 'Set up',
   serve: 'Serve',
   other: 'Other',

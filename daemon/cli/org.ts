@@ -3,18 +3,28 @@ import type { Status } from '../../protocol/local-api.ts';
 import { StillvaultError } from '../../sdk/errors.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Command } from './terminal/command.ts';
+import { propose, proposeNote, proposeOptions } from './terminal/propose.ts';
 import { dataFolder } from './terminal/places.ts';
 import { dateTime, printable, table } from './terminal/text.ts';
 
 export const command: Command = {
-  usage: ['org show', 'org create'],
+  usage: ['org show', 'org create', 'org freeze|unfreeze --reason TEXT'],
   examples: [
     ['stillvault org show', 'name, id, newest entry'],
     ['stillvault org create', 'where to create one: it needs a passkey, so a browser'],
+    ['stillvault org freeze --reason "laptop stolen"', 'stops this machine at once, and everything once an admin signs'],
+    ['stillvault org unfreeze --reason "found again"', 'go on, once the admins agree'],
   ],
-  options: {},
-  async run({ args, world, output, client }) {
+  options: proposeOptions,
+  notes: [proposeNote, 'freeze ends every lease here and releases nothing here until it is answered; an\nadmin can also freeze from any device of theirs.'],
+  async run(call) {
+    const { args, world, output, client } = call;
     const [verb = 'show', ...more] = args.operands;
+    if (more.length === 0 && (verb === 'freeze' || verb === 'unfreeze')) {
+      const reason = args.text('reason');
+      if (reason === undefined) throw usage('why? everybody reads it', `stillvault org ${verb} --reason "…"`);
+      return propose(call, { act: `org.${verb}`, reason });
+    }
     if (more.length > 0 || (verb !== 'show' && verb !== 'create')) throw usage(`unknown: org ${args.operands.map(printable).join(' ')}`);
     if (verb === 'show') {
       const status = await client().status();

@@ -1,10 +1,10 @@
 // The line that a person reads while another person decides (spec/10-local-api.md §waiting): in place on a terminal, one line a change elsewhere.
-import type { PutProgress, ReleaseProgress } from '../../../sdk/client.ts';
+import type { ChangeProgress, PutProgress, ReleaseProgress } from '../../../sdk/client.ts';
 import { Interrupted, type Output } from './output.ts';
 import { clockTime, countdown, printable } from './text.ts';
 import type { World } from './world.ts';
 
-export type Progress = ReleaseProgress | PutProgress;
+export type Progress = ReleaseProgress | PutProgress | ChangeProgress;
 type WaitingEvent = Extract<Progress, { readonly event: 'waiting' }>;
 
 /** Runs `work` until people decided. Ctrl-C withdraws what was asked, by closing the connection. Throws Interrupted then. */
