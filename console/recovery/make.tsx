@@ -125,7 +125,7 @@ function OneSheet({ sheets, at, onWritten }: { readonly sheets: NewSheets; reado
     return (
       <>
         <Sheet share={share} number={at + 1} />
-        <div class="actions">
+        <div class="sheet-acts">
           <Button wide onClick={() => world.window.print()}>
             {w.print}
           </Button>

@@ -29,7 +29,7 @@ export function RecoverPage(): JSX.Element {
   const kit = useSignal<OpenedKit | undefined>(undefined);
   if (phase.value.kind === 'recovering') return <Waiting waiting={phase.value.waiting} />;
   if (typeof support === 'object') return <Unsupported failure={support} onRetry={check} />;
-  if (kit.value) return <Announce kit={kit.value} />;
+  if (kit.value) return <Announce kit={kit.value} onDone={() => void (kit.value = undefined)} />;
   return (
     <Solo title={w.title}>
       <p class="lead">{w.lead}</p>
@@ -77,7 +77,7 @@ function Open({ onOpened }: { readonly onOpened: (kit: OpenedKit) => void }): JS
 }
 
 const nobody = 'new';
-function Announce({ kit }: { readonly kit: OpenedKit }): JSX.Element {
+function Announce({ kit, onDone }: { readonly kit: OpenedKit; readonly onDone: () => void }): JSX.Element {
   const { go, world } = useStore();
   const who = useSignal<string>(kit.members[0]?.id ?? nobody);
   const name = useSignal('');
@@ -93,7 +93,10 @@ function Announce({ kit }: { readonly kit: OpenedKit }): JSX.Element {
     const person = isNew ? { name: name.value.trim() } : (who.value as MemberId); // one of the ids in the list
     act.run(
       () => kit.announce({ who: person, deviceName: device.value.trim(), reason: reason.value.trim() }, (next) => void (step.value = next)),
-      (outcome) => outcome === 'in' && go({ page: 'recovery', open: 'walk' }),
+      (outcome) => {
+        onDone();
+        if (outcome === 'in') go({ page: 'recovery', open: 'walk' });
+      },
     );
   };
   if (act.busy)

@@ -40,15 +40,10 @@ export function Waiting({ waiting }: { readonly waiting: WaitingView }): JSX.Ele
         </Note>
       )}
       <FailureNote failure={failure} />
-      <Facts
-        rows={[
-          [w.until, <Moment at={effectiveAt} />],
-          [w.reason, reason],
-        ]}
-      />
+      <Facts rows={[...(state === 'stopped' ? [] : [[w.until, <Moment at={effectiveAt} />] as const]), [w.said, reason]]} />
       {state !== 'stopped' && (isOver || state === 'unseen') ? (
         <form class="form" onSubmit={finish} autocomplete="off">
-          <p>{isOver ? w.overText : w.unseenText}</p>
+          {isOver && <p>{w.overText}</p>}
           <TypeSheets shares={shares} />
           <FailureNote failure={act.failure} />
           <Button submit wide look="strong" icon="finger" disabled={!isEnough(shares.value)} busy={act.busy}>

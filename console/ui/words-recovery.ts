@@ -118,6 +118,7 @@ export const recoveryWords = {
     name: 'Your name',
     device: 'This device',
     reason: 'What happened?',
+    said: 'Reason',
     reasonHint: 'Every member reads it.',
     roles: 'You come in as admin, approver and writer.',
     loud: 'Every member and every machine is told.',

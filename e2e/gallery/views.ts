@@ -58,7 +58,7 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await button(page, 'It is on paper').click();
     await page.getByText('Type two words').waitFor();
   },
-  'kit-drill': async (page) => page.getByLabel('Words of the sheet').fill('1. abandon ability able abou abov aban'),
+  'kit-drill': async (page) => page.getByLabel('Words of the sheet').fill('1. abandon ability able abou abov abo'),
   'kit-wrong-word': async (page) => page.getByLabel('Words of the sheet').fill('abandon ability stillvault '),
   'kit-who': async (page) => {
     await page.getByLabel('Words of the sheet').fill(oneOfOne);

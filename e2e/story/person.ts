@@ -99,12 +99,12 @@ export async function putSecret(person: Person, path: string, value: string): Pr
 export async function invite(
   host: Person,
   guest: Person,
-  about: { readonly name: string; readonly device: string },
+  about: { readonly name: string; readonly device: string; readonly admin?: boolean },
 ): Promise<{ readonly host: string; readonly guest: string }> {
   await host.page.evaluate(() => void (location.hash = '#/people/invite'));
   await host.page.getByLabel(w.invite.name, { exact: true }).fill(about.name);
   for (const role of ['approver', 'writer', 'admin'] as const)
-    await host.page.getByRole('checkbox', { name: w.invite.role[role] }).setChecked(role !== 'admin', { force: true });
+    await host.page.getByRole('checkbox', { name: w.invite.role[role] }).setChecked(role !== 'admin' || about.admin === true, { force: true });
   await button(host.page, w.invite.make).click();
   const link = host.page.getByLabel(w.invite.link, { exact: true });
   await link.waitFor();
