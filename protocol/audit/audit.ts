@@ -119,7 +119,8 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
   function verifyOutcome(receipt: Receipt, request: Request | undefined, told: Told): readonly Fault[] {
     const { outcome, lease, requestId, rh, machine } = receipt;
     if (request?.proposal) stored.add(keyOf(machine, request.proposal.digest));
-    if (outcome === 'stored' && request) {
+    // Of changes that a machine proposed the entries themselves tell.
+    if (outcome === 'stored' && request && !request.changes) {
       const isThere = request.proposal ? proposed.get(request.proposal.digest)?.machine === machine : writers.has(request.need?.path ?? '');
       if (!isThere) return [{ code: 'E_NO_APPROVAL', why: 'told as stored, and the log has no such version' }];
     }

@@ -77,8 +77,9 @@ export function programIn({ observed }: Request): string | undefined {
   return asker?.script ?? asker?.exe;
 }
 
-export function pathsIn(state: OrgState, { items, proposal, need }: Request): readonly string[] {
+export function pathsIn(state: OrgState, { items, proposal, need, changes }: Request): readonly string[] {
   const stores = proposal ?? need;
   if (stores) return [stores.path];
+  if (changes) return ['changes of the organisation'];
   return items.map(({ secret, field }) => `${state.secrets.get(secret)?.path ?? 'a secret'}${field === undefined ? '' : `#${field}`}`);
 }
