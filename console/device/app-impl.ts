@@ -217,13 +217,14 @@ export function createApp(platform: Platform): App {
     putSecret: (input) => withSession((session) => putSecret(session, input)),
     fillNeed: (request, input) => act(() => opened().decisions.fillNeed(request, input)),
     retireSecret: (secret) => withSession((session) => retireSecret(session, secret)),
-    shareSecret: (secret) => withSession((session) => shareSecrets(session, [secret])),
+    shareSecrets: (sharing) => withSession((session) => shareSecrets(session, sharing)),
     endLease: (lease) =>
       act(async () => {
         const { session, receipts, markEnding } = opened();
-        const found = receipts.leases().find(({ id }) => id === lease);
-        if (!found) throw new ConsoleError('E_GONE', 'this lease has ended');
-        await endLease(session, found.machine, lease);
+        // Of every machine that names it: one could have taken the id of another's.
+        const found = receipts.leases().filter(({ id }) => id === lease);
+        if (found.length === 0) throw new ConsoleError('E_GONE', 'this lease has ended');
+        for (const { machine } of found) await endLease(session, machine, lease);
         markEnding(lease);
       }),
     freeze: (reason) => act(() => freeze(opened().drafts, 'org.freeze', reason)),

@@ -56,6 +56,7 @@ export interface Receipts {
 }
 
 const missingMs = 60_000;
+const leaseName = ({ machine, id }: Pick<KnownLease, 'machine' | 'id'>): string => `lease/${machine}/${id}`;
 
 export async function openReceipts(deps: {
   readonly session: Session;
@@ -67,13 +68,14 @@ export async function openReceipts(deps: {
   const { session, memory, history, inbox, onChange } = deps;
   const { storage, now } = session.platform;
   const chains = new Map<MachineId, ChainMark>();
-  const leases = new Map<LeaseId, KnownLease>();
+  // Under machine and id: another machine could name the same one.
+  const leases = new Map<string, KnownLease>();
   const shortened = new Set<MachineId>();
   for (const [name, bytes] of await storage.read('chain/')) chains.set(name.slice('chain/'.length) as MachineId, decode(chainCodec, bytes, 256)); // written under that id below
   const over: string[] = [];
   for (const [name, bytes] of await storage.read('lease/')) {
     const lease = decode(leaseCodec, bytes, 65_536);
-    if (lease.until > now()) leases.set(lease.id, lease);
+    if (lease.until > now()) leases.set(leaseName(lease), lease);
     else over.push(name);
   }
   if (over.length > 0) await storage.write(new Map(), over);
@@ -125,7 +127,8 @@ export async function openReceipts(deps: {
     // A machine that has seen more than this device is right: look first, then judge.
     if (receipt.head.seq > session.log.requireState().head.seq) await session.log.sync().catch(() => undefined);
     const state = session.log.requireState();
-    const past = history.releaseOf(receipt.requestId);
+    const before = history.releaseOf(receipt.requestId);
+    const past = before?.machine === receipt.machine ? before : undefined;
     const request = await requestOf(state, receipt);
     const proof = await proofOf(state, session.log.history, receipt);
     const records: (readonly [string, Uint8Array])[] = [chain];
@@ -133,14 +136,18 @@ export async function openReceipts(deps: {
     if (row) records.push(history.add(row));
     const lease = leaseAfter(receipt, row, past);
     if (lease) {
-      records.push([`lease/${lease.id}`, encode(leaseCodec, lease)]);
-      if (lease.until > now() && lease.used < lease.uses && receipt.outcome !== 'ended') leases.set(lease.id, lease);
-      else leases.delete(lease.id);
+      const name = leaseName(lease);
+      records.push([name, encode(leaseCodec, lease)]);
+      if (lease.until > now() && lease.used < lease.uses && receipt.outcome !== 'ended') leases.set(name, lease);
+      else leases.delete(name);
     }
-    await memory.update(receipt.requestId, { settled: true }, records);
+    // What a machine says of another one's request decides nothing about it.
+    const isOwn = (memory.find(receipt.requestId)?.machine ?? receipt.machine) === receipt.machine;
+    if (isOwn) await memory.update(receipt.requestId, { settled: true }, records);
+    else await storage.write(new Map(records));
     if (proof.codes.length > 0) await alert(`${proof.codes.join(' ')}: receipt ${receipt.n} is not proved by what it carries`, receipt.machine);
     const outcome = outcomeOf(receipt, proof.members.includes(session.me.member), proof.names);
-    if (outcome) inbox.settle(receipt.requestId, outcome);
+    if (outcome && isOwn) inbox.settle(receipt.requestId, outcome);
   }
 
   // The signed request comes with the first receipt about it; this device may have seen it too.
@@ -153,7 +160,7 @@ export async function openReceipts(deps: {
 
   function leaseAfter({ lease, machine, outcome, note, ts }: Receipt, row: PastRow | undefined, past: PastRow | undefined): KnownLease | undefined {
     if (!lease) return undefined;
-    const known = leases.get(lease.id);
+    const known = leases.get(leaseName({ id: lease.id, machine }));
     const from = row?.kind === 'release' ? row : past;
     const made: KnownLease = known ?? {
       id: lease.id,
