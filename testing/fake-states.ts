@@ -631,6 +631,9 @@ export const fakeStates = {
   drafts: ready({ drafts }),
   'drafts-and-requests': ready({ drafts: drafts.slice(0, 1), inbox: [card(21)], news }),
   draft: ready({ drafts }, `/inbox/${hashOf(81)}`),
+  'group-form': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people/groups'),
+  'machine-token-form': ready({}, '/machines'),
+  'machine-settings': ready({}, '/machines'),
   news: ready({ news }),
   'machine-token': ready(
     {

@@ -16,8 +16,8 @@ export function wantsAttestation({ authenticators }: OrgState): boolean {
 /** Where the terms want a proof. Throws E_ATTESTATION. */
 export async function verifyAttestation(
   platform: Pick<Platform, 'storage' | 'now'>,
-  state: OrgState,
-  invite: DeviceInvite,
+  state: Pick<OrgState, 'authenticators' | 'origins'>,
+  invite: Pick<DeviceInvite, 'org' | 'joinId' | 'secret'>,
   { passkey }: DeviceAdd,
   proof: AttestationProof | undefined,
 ): Promise<void> {

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { ComponentChildren, JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { AppFailure, InviteSession } from '../app.ts';
+import type { AppFailure, InviteSession, Outcome } from '../app.ts';
 import { useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
 import { failureOf } from '../ui/failure.ts';
@@ -20,7 +20,7 @@ export interface CompareProps {
   readonly waiting: string;
   /** What to do until the other device is there. */
   readonly children?: ComponentChildren;
-  readonly onDone: () => void;
+  readonly onDone: (outcome: Outcome) => void;
   readonly onCancel: () => void;
 }
 

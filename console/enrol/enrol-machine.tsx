@@ -1,14 +1,12 @@
 // Enrolling a machine: the one beside this page directly, another one by a command that works once.
-import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
-import { CopyField } from '../ui/copy-field.tsx';
 import { FailureNote } from '../ui/note.tsx';
 import { Section } from '../ui/page.tsx';
-import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
+import { MakeToken } from './machine-token.tsx';
 
 const w = pageWords.machines;
 
@@ -19,9 +17,8 @@ export interface HereWords {
 }
 
 export function EnrolMachine({ onHere }: { readonly onHere: (said: HereWords | undefined) => void }): JSX.Element {
-  const { app, calendar, now } = useStore();
-  const token = useSignal<{ readonly command: string; readonly expiresAt: number } | undefined>(undefined);
-  const [here, other] = [useAct(), useAct()];
+  const { app } = useStore();
+  const here = useAct();
   const canHere = app.canEnrolHere();
   return (
     <Section title={w.enrol}>
@@ -40,25 +37,7 @@ export function EnrolMachine({ onHere }: { readonly onHere: (said: HereWords | u
             </Button>
           </div>
         )}
-        {token.value ? (
-          <div class="card">
-            <p>{w.enrolOtherText}</p>
-            <CopyField label={coreWords.common.command} text={token.value.command} />
-            <p class="faint">{w.expires(calendar.moment(token.value.expiresAt, now.value))}</p>
-          </div>
-        ) : (
-          <div class="actions">
-            <Button
-              look={canHere ? 'plain' : 'strong'}
-              icon="plus"
-              busy={other.busy}
-              onClick={() => other.run(async () => void (token.value = await app.enrolMachine({ here: false })))}
-            >
-              {canHere ? w.enrolOther : w.enrol}
-            </Button>
-            <FailureNote failure={other.failure} />
-          </div>
-        )}
+        <MakeToken isOther={canHere} />
       </div>
     </Section>
   );

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect } from 'preact/hooks';
-import type { InviteSession } from '../app.ts';
+import type { InviteSession, Outcome } from '../app.ts';
 import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
@@ -35,9 +35,9 @@ export function InvitePage(): JSX.Element {
     event.preventDefault();
     act.run(async () => void (session.value = await app.invite(isPerson ? { memberName: name.value.trim(), roles: chosen.value } : { ownDevice: true })));
   };
-  const added = (): void => {
+  const added = (outcome: Outcome): void => {
     session.value = undefined;
-    tell(pageWords.join.added);
+    tell(outcome === 'done' ? pageWords.join.added : coreWords.common.proposed);
     go({ page: 'people' });
   };
   return (
@@ -90,7 +90,7 @@ function Invitation({
   onCancel,
 }: {
   readonly session: InviteSession;
-  readonly onDone: () => void;
+  readonly onDone: (outcome: Outcome) => void;
   readonly onCancel: () => void;
 }): JSX.Element {
   return (

@@ -2,7 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import type { InviteSession } from '../app.ts';
+import type { InviteSession, Outcome } from '../app.ts';
 import { formatRoute } from '../shell/routes.ts';
 import { useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
@@ -37,8 +37,8 @@ export function JoinPage(): JSX.Element {
     cancelled.value = false;
     act.run(async () => void (session.value = await app.joinByInvite(link.current, device.value.trim())));
   };
-  const added = (): void => {
-    tell(w.added);
+  const added = (outcome: Outcome): void => {
+    tell(outcome === 'done' ? w.added : coreWords.common.proposed);
     go({ page: 'inbox' });
   };
   return (

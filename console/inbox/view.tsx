@@ -10,7 +10,10 @@ import { Icon } from '../ui/icons.tsx';
 import { EmptyState, Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { coreWords } from '../ui/words-core.ts';
+import { Late } from '../shell/late.tsx';
+import { DraftRows } from './drafts.tsx';
 import { firstSteps, moveFocus, placeCards } from './model.ts';
+import { News } from './news.tsx';
 import { RequestRow } from './row.tsx';
 import { GettingStarted } from './start.tsx';
 
@@ -19,13 +22,22 @@ export function InboxPage(): JSX.Element {
   const org = useOrg();
   const open = route.value.open;
   const card = org.inbox.find(({ requestId }) => requestId === open);
+  const isDraft = org.drafts.some(({ id }) => id === open);
   return (
-    <div class={open !== undefined ? 'split opened' : org.inbox.length === 0 ? 'split alone' : 'split'}>
+    <div class={open !== undefined ? 'split opened' : org.inbox.length + org.drafts.length === 0 ? 'split alone' : 'split'}>
       <div class="split-list">
         <RequestList open={open} />
       </div>
       <div key={open} class="split-detail">
-        {open === undefined ? <p class="placeholder">{coreWords.inbox.choose}</p> : card ? <Review key={open} card={card} /> : <Gone />}
+        {open === undefined ? (
+          <p class="placeholder">{coreWords.inbox.choose}</p>
+        ) : card ? (
+          <Review key={open} card={card} />
+        ) : isDraft ? (
+          <Late page="draft" />
+        ) : (
+          <Gone />
+        )}
       </div>
     </div>
   );
@@ -44,8 +56,9 @@ function RequestList({ open }: { readonly open: string | undefined }): JSX.Eleme
   });
   return (
     <Page title={coreWords.inbox.title} aside={open !== undefined}>
+      <News />
       {cards.length === 0 ? (
-        <Empty />
+        org.drafts.length === 0 && <Empty />
       ) : (
         <>
           {!cards.some((card) => isWaiting(card, now.value)) && <p class="lead">{coreWords.inbox.empty}</p>}
@@ -58,6 +71,7 @@ function RequestList({ open }: { readonly open: string | undefined }): JSX.Eleme
           </ul>
         </>
       )}
+      <DraftRows />
       <Troubles />
       {cards.length > 0 && <p class="faint keys">{coreWords.inbox.keys}</p>}
     </Page>

@@ -1,21 +1,27 @@
 // Machines: those that wait for their words to be compared come first; enrolling, admitting, revoking.
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
+import type { GroupId } from '../../protocol/hash.ts';
 import type { MachineRow } from '../app.ts';
 import { EnrolMachine, type HereWords } from '../enrol/enrol-machine.tsx';
 import { useOrg, useStore } from '../shell/store.ts';
 import { type Act, useAct } from '../ui/act.ts';
 import { Button } from '../ui/button.tsx';
 import { Confirm } from '../ui/dialog.tsx';
+import { Field } from '../ui/field.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { FailureNote, Note } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { NamedList } from '../ui/paged-list.tsx';
 import { WordGrid } from '../ui/word-grid.tsx';
 import { pageWords } from '../ui/words-pages.ts';
+import { peopleWords } from '../ui/words-people.ts';
 import { sortMachines } from './model.ts';
+import { GroupBoxes, MachineSettings } from './settings.tsx';
+import { Tokens } from './tokens.tsx';
 
 const w = pageWords.machines;
+const t = peopleWords.tokens;
 
 export function MachinesPage(): JSX.Element {
   const { machines, me } = useOrg();
@@ -39,6 +45,7 @@ export function MachinesPage(): JSX.Element {
         />
       )}
       {isAdmin && <EnrolMachine onHere={(said) => (here.value = said)} />}
+      <Tokens />
     </Page>
   );
 }
@@ -51,8 +58,13 @@ interface MachineProps {
 function WaitingMachine({ machine, isAdmin, here }: MachineProps & { readonly here: HereWords | undefined }): JSX.Element {
   const { app, tell } = useStore();
   const act = useAct();
+  const { groups } = useOrg();
+  const chosen = useSignal<readonly GroupId[]>([]);
+  const typed = useSignal('');
   const said = here?.machine === machine.id ? here.words : undefined;
   const agrees = said === machine.words;
+  // What was typed is compared by the device: it must be what this machine has.
+  const compared = typed.value.trim() === '' ? machine.words : typed.value;
   return (
     <li class="card compare">
       <h2>
@@ -62,6 +74,15 @@ function WaitingMachine({ machine, isAdmin, here }: MachineProps & { readonly he
       <WordGrid label={w.wordsLabel} text={machine.words} />
       <p class="faint">{w.compareText}</p>
       {said !== undefined && <Note tone={agrees ? 'good' : 'danger'} title={agrees ? w.sameHere : w.otherHere} role="status" />}
+      {isAdmin && (
+        <>
+          <details>
+            <summary>{t.typed}</summary>
+            <Field label={t.typedLabel} mono value={typed.value} onInput={(value) => (typed.value = value)} />
+          </details>
+          {groups.length > 0 && <GroupBoxes legend={t.inGroups} groups={groups} chosen={chosen.value} onChange={(next) => (chosen.value = next)} />}
+        </>
+      )}
       <FailureNote failure={act.failure} />
       {isAdmin && (
         <div class="pair">
@@ -73,7 +94,7 @@ function WaitingMachine({ machine, isAdmin, here }: MachineProps & { readonly he
             disabled={said !== undefined && !agrees}
             onClick={() =>
               act.run(
-                () => app.admitMachine(machine.id, machine.words),
+                () => app.admitMachine(machine.id, compared, chosen.value),
                 () => tell(w.admitted(machine.name)),
               )
             }
@@ -88,7 +109,13 @@ function WaitingMachine({ machine, isAdmin, here }: MachineProps & { readonly he
 
 function KnownMachine({ machine, isAdmin }: MachineProps): JSX.Element {
   const { calendar } = useStore();
+  const { groups, members } = useOrg();
+  const changing = useSignal(false);
   const active = machine.status === 'active';
+  const about = [
+    ...groups.filter(({ id }) => machine.groups.includes(id)).map(({ name }) => name),
+    ...members.filter(({ id }) => id === machine.owner).map(({ name }) => name),
+  ];
   return (
     <li class={active ? 'card machine' : 'card machine over'}>
       <Icon name="machine" size={24} />
@@ -100,9 +127,18 @@ function KnownMachine({ machine, isAdmin }: MachineProps): JSX.Element {
         </p>
         <p class="faint">
           <span class={active ? 'tag good' : 'tag'}>{w.status[machine.status]}</span> {w.since(calendar.date(machine.since))}
+          {about.length > 0 && <bdi> · {about.join(' · ')}</bdi>}
         </p>
       </div>
-      {isAdmin && active && <Revoke machine={machine} label={w.revoke} text={w.revokeText} />}
+      {isAdmin && active && (
+        <span class="card-acts">
+          <Button look="quiet" label={t.settingsOf(machine.name)} onClick={() => (changing.value = true)}>
+            {t.settings}
+          </Button>
+          <Revoke machine={machine} label={w.revoke} text={w.revokeText} />
+        </span>
+      )}
+      {changing.value && <MachineSettings machine={machine} onClose={() => (changing.value = false)} />}
     </li>
   );
 }

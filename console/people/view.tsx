@@ -6,23 +6,30 @@ import { InvitePage } from '../enrol/invite.tsx';
 import { FreezeButton } from '../shell/freeze.tsx';
 import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
-import { useAct } from '../ui/act.ts';
 import { Button, LinkButton } from '../ui/button.tsx';
-import { Confirm, Dialog } from '../ui/dialog.tsx';
+import { Dialog } from '../ui/dialog.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Facts, Page, Section } from '../ui/page.tsx';
 import { NamedList } from '../ui/paged-list.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
+import { peopleWords } from '../ui/words-people.ts';
+import { GroupsPage } from './groups.tsx';
+import { MemberPage } from './member.tsx';
+import { rolesText } from './model.ts';
 import { RuleForm } from './rule-form.tsx';
+import { TermsPage } from './terms.tsx';
 
 const w = pageWords.people;
-const roleNames: Readonly<Record<string, string>> = w.roles;
 
 export function PeoplePage(): JSX.Element {
   const { route } = useStore();
   const org = useOrg();
-  if (route.value.form === 'invite') return <InvitePage />;
+  const { form, open } = route.value;
+  if (form === 'invite') return <InvitePage />;
+  if (open === 'groups') return <GroupsPage />;
+  if (open === 'terms') return <TermsPage />;
+  if (open !== undefined) return <MemberPage key={open} id={open} />;
   return (
     <Page
       title={w.title}
@@ -33,6 +40,10 @@ export function PeoplePage(): JSX.Element {
       }
     >
       <NamedList items={org.members} look="cards" row={(member) => <Member key={member.id} member={member} />} />
+      <div class="actions">
+        <LinkButton href={formatRoute({ page: 'people', open: 'groups' })}>{peopleWords.groups.title}</LinkButton>
+        <LinkButton href={formatRoute({ page: 'people', open: 'terms' })}>{peopleWords.terms.title}</LinkButton>
+      </div>
       <Rules />
       <Section title={w.org} action={<FreezeButton />}>
         <Facts
@@ -52,56 +63,34 @@ export function PeoplePage(): JSX.Element {
 }
 
 function Member({ member }: { readonly member: MemberRow }): JSX.Element {
-  const isAdmin = useOrg().me.roles.includes('admin');
-  // Held here and not beside the device, which leaves the list while the dialog is still open.
-  const revoking = useSignal<DeviceRow | undefined>(undefined);
+  const { id, name, me, roles, devices } = member;
   return (
     <li class="card member">
       <span class="avatar" aria-hidden="true">
-        {Array.from(member.name)[0]?.toUpperCase()}
+        {Array.from(name)[0]?.toUpperCase()}
       </span>
       <div class="card-main">
         <p>
-          <strong>
-            <bdi>{member.name}</bdi>
-          </strong>{' '}
-          {member.me && <span class="tag">{coreWords.common.you}</span>}
+          <a class="stretched" href={formatRoute({ page: 'people', open: id })}>
+            <strong>
+              <bdi>{name}</bdi>
+            </strong>
+          </a>{' '}
+          {me && <span class="tag">{coreWords.common.you}</span>}
         </p>
-        <p class="faint">{member.roles.map((role) => roleNames[role] ?? role).join(', ')}</p>
+        <p class="faint">{rolesText(roles)}</p>
         <ul class="plain devices" aria-label={w.devices}>
-          {member.devices.map((device) => (
+          {devices.map((device) => (
             <li key={device.id}>
               <Icon name="finger" size={18} /> <bdi>{device.name}</bdi>
               {device.me && <span class="tag good">{w.thisDevice}</span>}
               {device.synced && <span class="tag">{w.synced}</span>}
-              {isAdmin && !device.me && (
-                <Button look="quiet" label={`${w.revoke}: ${device.name}`} onClick={() => (revoking.value = device)}>
-                  {w.revoke}
-                </Button>
-              )}
             </li>
           ))}
         </ul>
       </div>
-      {revoking.value && <RevokeDevice device={revoking.value} onClose={() => (revoking.value = undefined)} />}
     </li>
   );
-}
-
-type DeviceRow = MemberRow['devices'][number];
-
-function RevokeDevice({ device, onClose }: { readonly device: DeviceRow; readonly onClose: () => void }): JSX.Element {
-  const { app, tell } = useStore();
-  const act = useAct();
-  const revoke = (): void =>
-    act.run(
-      () => app.revokeDevice(device.id),
-      () => {
-        onClose();
-        tell(w.revoked(device.name));
-      },
-    );
-  return <Confirm title={w.revokeTitle(device.name)} text={w.revokeText} confirm={w.revoke} act={act} onConfirm={revoke} onClose={onClose} />;
 }
 
 function Rules(): JSX.Element {

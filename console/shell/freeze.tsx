@@ -9,11 +9,18 @@ import { coreWords } from '../ui/words-core.ts';
 import { useOrg, useStore } from './store.ts';
 
 export function FreezeDialog({ frozen, onClose }: { readonly frozen: boolean; readonly onClose: () => void }): JSX.Element {
-  const { app } = useStore();
+  const { app, tell } = useStore();
   const reason = useSignal('');
   const act = useAct();
   const w = coreWords.freeze;
-  const confirm = (): void => act.run(() => (frozen ? app.unfreeze(reason.value.trim()) : app.freeze(reason.value.trim())), onClose);
+  const confirm = (): void =>
+    act.run(
+      () => (frozen ? app.unfreeze(reason.value.trim()) : app.freeze(reason.value.trim())),
+      (outcome) => {
+        onClose();
+        if (outcome === 'proposed') tell(coreWords.common.proposed);
+      },
+    );
   return (
     <Confirm
       title={frozen ? w.unfreezeTitle : w.title}

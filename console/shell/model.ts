@@ -1,5 +1,6 @@
 // What stands around every page: badges, the document's title, which news are read out. Pure.
 import type { OrgView, ReviewCard } from '../app.ts';
+import type { DraftRow } from '../app-people.ts';
 import { isWaiting, subjectOf, whoText } from '../review/model.ts';
 import { coreWords } from '../ui/words-core.ts';
 import type { PageName, Route } from './routes.ts';
@@ -7,7 +8,7 @@ import type { PageName, Route } from './routes.ts';
 /** What waits for the person on a page; undefined where nothing does. */
 export function badgeOf(page: PageName, org: OrgView, now: number): number | undefined {
   const count = {
-    inbox: () => waitingCards(org, now).length,
+    inbox: () => waitingCards(org, now).length + org.drafts.filter((draft) => waitsForMe(org, draft)).length,
     leases: () => org.leases.filter(({ until }) => until > now).length,
     machines: () => org.machines.filter(({ status }) => status === 'enrolled').length,
     secrets: () => org.secrets.filter(({ waiting }) => waiting.length > 0).length,
@@ -19,6 +20,11 @@ export function badgeOf(page: PageName, org: OrgView, now: number): number | und
 
 export function waitingCards(org: OrgView, now: number): readonly ReviewCard[] {
   return org.inbox.filter((card) => isWaiting(card, now));
+}
+
+/** An admin's own word, or the last step of what is complete. */
+export function waitsForMe({ me }: Pick<OrgView, 'me'>, { stale, agreedByMe, missing }: DraftRow): boolean {
+  return me.roles.includes('admin') && !stale && (!agreedByMe || missing === 0);
 }
 
 export function documentTitle(route: Route, waiting: number): string {

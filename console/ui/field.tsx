@@ -127,6 +127,28 @@ export function Choices<Value extends string | number>({
   );
 }
 
+export function TextArea({ label, value, onInput, hint, error }: Pick<FieldProps, 'label' | 'value' | 'onInput' | 'hint' | 'error'>): JSX.Element {
+  const id = useId();
+  const described = error === undefined ? (hint === undefined ? undefined : `${id}-hint`) : `${id}-error`;
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <textarea
+        id={id}
+        class="mono"
+        rows={3}
+        value={value}
+        spellcheck={false}
+        autoCapitalize="none"
+        aria-describedby={described}
+        aria-invalid={error !== undefined || undefined}
+        onInput={(event) => onInput(event.currentTarget.value)}
+      />
+      <FieldHint id={id} hint={hint} error={error} />
+    </div>
+  );
+}
+
 /** One of many, with the platform's own list. */
 export function Select({
   label,

@@ -31,7 +31,8 @@ export const coreWords = {
   shell: {
     join: 'Join',
     recovery: 'Recovery kit',
-    recovering: (name: string, isNew: boolean): string => `The recovery kit was used: ${name} ${isNew ? 'comes in as a new admin' : 'gets a new device, as admin'}.`,
+    recovering: (name: string, isNew: boolean): string =>
+      `The recovery kit was used: ${name} ${isNew ? 'comes in as a new admin' : 'gets a new device, as admin'}.`,
     recoveringText: (when: string): string => `It takes effect ${when}. If nobody of you did this, freeze: that stops it.`,
     recoveringNow: 'It can take effect at any moment. If nobody of you did this, freeze: that stops it.',
     recoveringAbout: (device: string, reason: string): string => `${device} · “${reason}”`,
@@ -82,6 +83,17 @@ export const coreWords = {
     keys: 'j and k move, Enter opens, d moves to Deny. Nothing approves by a single key.',
     refused: (count: number): string => plural(count, 'message was refused', 'messages were refused'),
     refusedText: 'They claimed to be requests and did not pass the checks of this device. Nothing was released.',
+    drafts: 'Changes that wait',
+    proposes: (by: string): string => `${by} proposes`,
+    proposedByMe: 'You proposed',
+    draftMore: (count: number): string => `and ${count} more`,
+    draftMissing: (count: number): string => (count === 0 ? 'finish it' : `needs ${count} more`),
+    draftYours: 'waits for you',
+    draftStale: 'propose again',
+    news: 'Since you last looked',
+    newsBy: (what: string, who: string, time: string): string => `${who} ${what}, ${time}`,
+    newsSeen: 'Seen',
+    newsFreeze: 'Not right? Freeze',
     refusedFrom: (machine: string | undefined): string => (machine === undefined ? 'unknown sender' : `says it is ${machine}`),
   },
   review: {

@@ -5,4 +5,9 @@ import { pageWords } from './words-pages.ts';
 import { peopleWords } from './words-people.ts';
 import { recoveryWords } from './words-recovery.ts';
 
-export const words: typeof coreWords & typeof pageWords & typeof peopleWords & typeof recoveryWords = { ...coreWords, ...pageWords, ...peopleWords, ...recoveryWords };
+export const words: typeof coreWords & typeof pageWords & typeof peopleWords & typeof recoveryWords = {
+  ...coreWords,
+  ...pageWords,
+  ...peopleWords,
+  ...recoveryWords,
+};

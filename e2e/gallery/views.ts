@@ -35,6 +35,23 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await page.locator('.numbers input').first().check();
     await button(page, 'Approve').click();
   },
+  'people-remove': async (page) => {
+    await button(page, 'Remove from the organisation').click();
+    await page.getByRole('alertdialog').waitFor();
+  },
+  'people-terms': async (page) => page.getByText('Allow only this').waitFor(),
+  'group-form': async (page) => {
+    await button(page, 'Change: on-call').click();
+    await page.getByRole('dialog').waitFor();
+  },
+  'machine-token-form': async (page) => {
+    await button(page, 'Enrol a machine').click();
+    await page.getByText('Put one machine into a group at once').click();
+  },
+  'machine-settings': async (page) => {
+    await button(page, 'Groups and owner of build-7').click();
+    await page.getByRole('dialog').waitFor();
+  },
   'history-filters': async (page) => {
     await page.getByText('Filters').click();
     await page.getByLabel('Machine').selectOption('build-7');
