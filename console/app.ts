@@ -3,6 +3,7 @@ import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, Requ
 import type { DeviceRow, DraftRow, GroupRow, NewsRow, PeopleApp, TermsRow, TokenRow } from './app-people.ts';
 import type { ChangeLine } from '../protocol/change-lines.ts';
 import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
+import type { Sharing } from './app-secrets.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
 import type { KitTerms, RecoveringView, RecoveryApp, WaitingView } from './recovery/contract.ts';
 
@@ -104,7 +105,13 @@ export interface SecretRow {
   readonly by: string;
   readonly policy: string;
   readonly waiting: readonly string[];
+  /** Devices and machines that get a part by themselves or by `shareSecrets`; of the last kind, those whom this device can serve. */
   readonly machines: readonly string[];
+  readonly sharable: readonly string[];
+  /** Those who get theirs with the next version only. */
+  readonly needVersion: readonly string[];
+  /** Who has a part of this version and is given none any more; or policy asks for more people than it opens with. */
+  readonly exposed?: { readonly to: readonly string[]; readonly weaker: boolean };
 }
 export interface LeaseRow {
   readonly id: LeaseId;
@@ -243,8 +250,8 @@ export interface App extends PeopleApp {
   }): Promise<void>;
   /** passkey. */
   retireSecret(secret: SecretId): Promise<void>;
-  /** passkey, twice. Gives a share to devices that policy names and that have none yet (SecretRow.waiting): a further device of this member, or any where one approver is enough. */
-  shareSecret(secret: SecretId): Promise<void>;
+  /** passkey, twice, for any number of secrets. Gives shares to devices that wait (SecretRow.sharable); answers for how many secrets. */
+  shareSecrets(sharing: Sharing): Promise<number>;
   /** No gesture: only reduces. */
   endLease(lease: LeaseId): Promise<void>;
   /** passkey. */

@@ -122,9 +122,14 @@ export function createFakeApp(state: FakeState): FakeApp {
       await act('retireSecret');
       change((view) => ({ ...view, secrets: view.secrets.filter(({ id }) => id !== secret) }));
     },
-    shareSecret: async (secret) => {
-      await act('shareSecret');
-      change((view) => ({ ...view, secrets: view.secrets.map((row) => (row.id === secret ? { ...row, waiting: [] } : row)) }));
+    shareSecrets: async ({ ids, progress, ready }) => {
+      calls.push(`shareSecrets ${ids?.length ?? 'all'}`);
+      const waiting = org?.secrets.filter(({ id, sharable }) => sharable.length > 0 && (ids?.includes(id) ?? true)).length ?? 0;
+      progress?.(Math.ceil(waiting / 3), waiting);
+      await act('shareSecrets');
+      await ready?.();
+      change((view) => ({ ...view, secrets: view.secrets.map((row) => ((ids?.includes(row.id) ?? true) ? { ...row, waiting: [], sharable: [] } : row)) }));
+      return waiting;
     },
     close: () => listeners.clear(),
     endLease: async (lease) => {

@@ -224,6 +224,8 @@ const secretRow = (seed: number, path: string, part: Partial<SecretRow> = {}): S
   by: 'ana',
   policy: 'any 1 of ana, ben · any machine · lease up to 1 hour · normal',
   waiting: [],
+  sharable: [],
+  needVersion: [],
   machines: ['build-7', 'ana-laptop'],
   ...part,
 });
@@ -258,7 +260,10 @@ const secrets: readonly SecretRow[] = [
   secretRow(42, 'prod/signing/release-key', {
     description: 'Signs what customers install',
     policy: '2 of ana, ben, cem · build-7 · once · high',
-    waiting: ['cem’s phone', 'edge-runner-3'],
+    waiting: ['ana’s tablet', 'edge-runner-3'],
+    sharable: ['ana’s tablet'],
+    needVersion: ['cem’s phone'],
+    exposed: { to: ['phone of dora'], weaker: false },
     by: 'ben',
   }),
   secretRow(43, 'staging/api-key', { description: 'Key of the staging API' }),
@@ -267,6 +272,14 @@ export const manySecrets: readonly SecretRow[] = [
   ...secrets,
   ...names.map((name, index) => secretRow(50 + index, `prod/${name}`, index % 3 === 0 ? { description: `Used by the ${name} integration` } : {})),
 ];
+
+// A new device waits for all of them; a colleague who left had a part of some.
+const sharedSecrets = manySecrets.map((row, index) => ({
+  ...row,
+  waiting: ['ben’s laptop'],
+  sharable: ['ben’s laptop'],
+  ...(index % 4 === 1 ? { exposed: { to: ['phone of dora'], weaker: false } } : {}),
+}));
 
 const leases: readonly LeaseRow[] = [
   {
@@ -592,6 +605,7 @@ export const fakeStates = {
     refused: [{ code: 'E_SIG_REQUEST', at: noon - 6 * minute, machine: 'build-7' }],
   }),
   secrets: ready({ secrets: manySecrets }, '/secrets'),
+  'secrets-share': ready({ secrets: sharedSecrets }, '/secrets', { hold: 'shareSecrets' }),
   'secrets-empty': ready({ secrets: [] }, '/secrets'),
   secret: ready({ secrets: manySecrets }, `/secrets/${hex(42, 32)}`),
   'secret-put': ready({ secrets: manySecrets }, '/secrets/put'),

@@ -31,8 +31,13 @@ const attempts = 3;
 /**
  * Syncs, plans on the newest state, asks for one gesture, appends all in order. Where somebody was faster, what is left is planned and signed again:
  * a signature is for one place only, so each attempt is a gesture. `plan` is asked anew each time and names only what is still to be done.
+ * `onAppended` is told of each entry that is in, and stops those after it by throwing.
  */
-export async function appendSigned(session: Session, plan: (state: OrgState) => Promise<Plan | readonly Step[]> | Plan | readonly Step[]): Promise<OrgState> {
+export async function appendSigned(
+  session: Session,
+  plan: (state: OrgState) => Promise<Plan | readonly Step[]> | Plan | readonly Step[],
+  onAppended?: (plan: Plan) => void,
+): Promise<OrgState> {
   for (let attempt = 1; ; attempt++) {
     const state = await session.log.sync();
     const planned = await plan(state);
@@ -46,6 +51,7 @@ export async function appendSigned(session: Session, plan: (state: OrgState) => 
         for (const [index, { payload, plan: one }] of entries.entries()) {
           const signing = { signer: sig, assertion, path: paths[index] ?? [] };
           after = await session.log.append(await signEnvelope('entry', payload, [signing], one.endorsed?.endorsements), one.rotation);
+          onAppended?.(one);
         }
         return after;
       });

@@ -1,11 +1,12 @@
 // What the screens see, made from the verified log and the verified receipts (console/app.ts).
 import { toHex } from '../../protocol/bytes.ts';
-import { recipientsOf } from '../../protocol/org-log/apply-secret.ts';
 import type { MachineId } from '../../protocol/hash.ts';
 import type { DeviceId, MemberId } from '../../protocol/hash.ts';
+import type { WrapEntry } from '../../protocol/org-log/bodies.ts';
 import type { Entry } from '../../protocol/org-log/entry.ts';
+import { exposureOf, waitingFor } from '../../protocol/org-log/holders.ts';
 import { adminThreshold } from '../../protocol/org-log/authority.ts';
-import { type Device, type OrgState, type Secret, activeDevice, activeMachine, devicesOf } from '../../protocol/org-log/state.ts';
+import { type Device, type OrgState, type Secret, activeMachine, devicesOf } from '../../protocol/org-log/state.ts';
 import { policyFor } from '../../protocol/policy.ts';
 import { mixesScripts } from '../../protocol/text.ts';
 import { recoveringView } from '../recovery/recovering.ts';
@@ -21,6 +22,7 @@ import { rowOfEntry } from './log-rows.ts';
 import { wordsOf } from './machines.ts';
 import { policyWords } from './policies.ts';
 import type { KnownLease, Receipts } from './receipts.ts';
+import { servableBy } from './rewrap.ts';
 import { type Session, myDevice } from './session.ts';
 
 export interface ViewParts {
@@ -59,7 +61,7 @@ export function orgView(parts: ViewParts): OrgView {
     head: state.head.seq,
     inbox: inbox.cards(),
     refused: inbox.refused(),
-    secrets: secretRows(state),
+    secrets: secretRows(state, session.me.device),
     leases: parts.receipts.leases().map((lease) => leaseRow(state, lease, parts.ending)),
     machines: machineRows(state),
     members: memberRows(state, parts),
@@ -78,14 +80,15 @@ export function orgView(parts: ViewParts): OrgView {
 }
 
 // A view is made at every change, a new log far less often: 10,000 rows are made once for each.
-function onceFor<T>(make: (state: OrgState) => T): (state: OrgState) => T {
-  let last: { readonly state: OrgState; readonly rows: T } | undefined;
-  return (state) => (last?.state === state ? last : (last = { state, rows: make(state) })).rows;
+function onceFor<T, More extends readonly string[]>(make: (state: OrgState, ...more: More) => T): (state: OrgState, ...more: More) => T {
+  let last: { readonly state: OrgState; readonly more: string; readonly rows: T } | undefined;
+  return (state, ...more) =>
+    (last?.state === state && last.more === more.join() ? last : (last = { state, more: more.join(), rows: make(state, ...more) })).rows;
 }
 
-const secretRows = onceFor((state): readonly SecretRow[] => {
+const secretRows = onceFor((state, me: DeviceId): readonly SecretRow[] => {
   const live = [...state.secrets.values()].filter(({ retired }) => !retired);
-  return live.map((secret) => secretRow(state, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
+  return live.map((secret) => secretRow(state, secret, me)).sort((a, b) => (a.path < b.path ? -1 : 1));
 });
 
 const machineRows = onceFor((state): readonly MachineRow[] =>
@@ -102,9 +105,12 @@ const machineRows = onceFor((state): readonly MachineRow[] =>
     .sort(byName),
 );
 
-function secretRow(state: OrgState, secret: Secret): SecretRow {
+function secretRow(state: OrgState, secret: Secret, me: DeviceId): SecretRow {
   const { put, path, id, putTs } = secret;
   const policy = policyFor(state, path);
+  const waiting = waitingFor(state, secret);
+  const exposure = exposureOf(state, secret);
+  const holds = secret.wraps.some(({ recipient }) => recipient === me);
   return {
     id,
     path,
@@ -114,28 +120,22 @@ function secretRow(state: OrgState, secret: Secret): SecretRow {
     updatedAt: putTs,
     by: state.members.get(secret.putBy)?.name ?? '',
     policy: policy?.pattern ?? 'none',
-    waiting: waitingNames(state, secret),
+    waiting: waiting.filter((slot) => slot.servedBy !== 'version').map((slot) => holderName(state, slot)),
+    sharable: holds ? servableBy(state, secret, me).map((id_) => deviceName(state, id_)) : [],
+    needVersion: waiting.filter((slot) => slot.servedBy === 'version').map((slot) => holderName(state, slot)),
+    ...(exposure ? { exposed: { to: exposure.holders.map((wrap) => holderName(state, wrap)), weaker: exposure.weaker } } : {}),
     machines: secret.wraps.filter(({ kind }) => kind === 'machine').flatMap(({ recipient }) => activeMachine(state, recipient as MachineId)?.name ?? []), // a machine wrap names a machine id
   };
 }
 
-/** Devices and machines that policy gives and that hold nothing yet. */
-function waitingNames(state: OrgState, secret: Secret): readonly string[] {
-  const policy = policyFor(state, secret.path);
-  if (!policy) return [];
-  try {
-    const slots = recipientsOf(state, policy).filter(({ recipient }) => !secret.wraps.some((wrap) => wrap.recipient === recipient));
-    return slots.map(({ kind, recipient }) =>
-      // kind decides the id's brand
-      kind === 'device' ? deviceName(state, recipient as DeviceId) : (state.machines.get(recipient as MachineId)?.name ?? kind),
-    );
-  } catch {
-    return ['enough approvers']; // the policy's quorum cannot be filled any more
-  }
+function holderName(state: OrgState, { kind, recipient }: Pick<WrapEntry, 'kind' | 'recipient'>): string {
+  // kind decides the id's brand
+  if (kind === 'machine') return state.machines.get(recipient as MachineId)?.name ?? kind;
+  return kind === 'device' ? deviceName(state, recipient as DeviceId) : 'the recovery kit';
 }
 
 function deviceName(state: OrgState, id: DeviceId): string {
-  const device = activeDevice(state, id);
+  const device = state.devices.get(id);
   return device ? `${device.name} of ${state.members.get(device.member)?.name ?? 'somebody'}` : 'a device';
 }
 

@@ -81,7 +81,7 @@ test('who was named after the secret was stored waits for a share, gets one, and
   const early = await laptop.ask(['prod/db']);
   await until(ben.app, () => ben.app.org()?.inbox[0], 'ben’s card');
   await expect(ben.app.approve(early.request.requestId, early.request.lease, undefined, () => undefined)).rejects.toMatchObject(code('E_NOT_ENTITLED'));
-  if (row) await ada.app.shareSecret(row.id);
+  if (row) await ada.app.shareSecrets({ ids: [row.id] });
   expect(ada.app.org()?.secrets[0]?.waiting).toEqual([]);
   const asked = await laptop.ask(['prod/db']);
   const card = await until(ben.app, () => ben.app.org()?.inbox.find(({ requestId }) => requestId === asked.request.requestId), 'ben’s next card');

@@ -4,38 +4,65 @@ import { openShare, rewrapForDevice } from '../../protocol/custody.ts';
 import { wipe } from '../../protocol/bytes.ts';
 import { check } from '../../protocol/errors.ts';
 import { type DeviceId, type SecretId, hash } from '../../protocol/hash.ts';
-import { recipientsOf } from '../../protocol/org-log/apply-secret.ts';
 import type { RewrapItem, ShareCommitment, WrapEntry } from '../../protocol/org-log/bodies.ts';
+import { waitingFor } from '../../protocol/org-log/holders.ts';
 import { type OrgState, type Secret, activeDevice } from '../../protocol/org-log/state.ts';
 import { policyFor } from '../../protocol/policy.ts';
-import { rewrapBatches } from '../../protocol/rewrap.ts';
+import { rewrapBatches, stillWaiting } from '../../protocol/rewrap.ts';
 import type { KemKey } from '../../protocol/seal.ts';
+import type { Sharing } from '../app-secrets.ts';
+import { ConsoleError } from '../platform/console-error.ts';
 import { appendSigned } from './entries.ts';
 import { type Session, requireRole } from './session.ts';
 import { unlock } from './unlock.ts';
 
-/** Each must wait for somebody whom this device can serve: E_RECIPIENTS. */
-export async function shareSecrets(session: Session, ids: readonly SecretId[]): Promise<void> {
+/** Wraps that lie in memory, and go to the relay, at a time. */
+const atOnce = 256;
+
+/**
+ * Of all that wait, those whom this device can serve; `ids` names some of them, and each must wait then (E_RECIPIENTS). Answers how many secrets it
+ * shared. Stopped before the second gesture nothing is done; after it what is in the log is done, and the same again goes on with the rest.
+ */
+export async function shareSecrets(session: Session, { ids, progress, ready, signal }: Sharing): Promise<number> {
   const { client, log, platform } = session;
   const state = await log.sync();
   requireRole(session, state, 'approver');
-  const tasks = ids.map((id) => taskOf(session, state, id));
-  const wraps = await client.getBlobs(tasks.map(({ mine }) => mine.wrap));
+  const tasks = ids ? ids.map((id) => taskOf(session, state, id)) : [...state.secrets.values()].flatMap((secret) => possibleTask(session, state, secret) ?? []);
+  check(tasks.length > 0, 'E_RECIPIENTS', 'nobody waits whom this device can serve');
+  const goOn = (): void => {
+    if (signal?.aborted) throw new ConsoleError('E_CANCELLED', 'stopped');
+  };
 
   const items: RewrapItem[] = [];
-  const blobs: Uint8Array[] = [];
   const challenge = hash('core', ['rewrap', state.head.eh, platform.random(16)]); // stands for nothing: it only opens the keys
   await unlock(session, challenge, async ({ custody }) => {
-    for (const [index, task] of tasks.entries()) {
-      const made = await wrapFor(session, state, task, custody, wraps[index] ?? new Uint8Array(0));
-      items.push(made.item);
-      blobs.push(...made.blobs);
+    for (let at = 0; at < tasks.length; at += atOnce) {
+      const some = tasks.slice(at, at + atOnce);
+      const wraps = await client.getBlobs(some.map(({ mine }) => mine.wrap));
+      const blobs: Uint8Array[] = [];
+      for (const [index, task] of some.entries()) {
+        goOn();
+        const made = await wrapFor(session, state, task, custody, wraps[index] ?? new Uint8Array(0));
+        items.push(made.item);
+        blobs.push(...made.blobs);
+        progress?.(items.length, tasks.length);
+      }
+      await client.putBlobs(blobs);
     }
   });
-  await client.putBlobs(blobs);
-  await appendSigned(session, (newest) =>
-    rewrapBatches(items.flatMap((item) => stillWaiting(newest, item))).map((batch) => ({ draft: { type: 'secret.rewrap', body: { items: batch } } })),
+  await ready?.();
+  let shared = 0;
+  await appendSigned(
+    session,
+    (newest) =>
+      rewrapBatches(items.flatMap((item) => stillWaiting(newest, item) ?? [])).map((batch) => ({ draft: { type: 'secret.rewrap', body: { items: batch } } })),
+    ({ draft }) => {
+      if (draft.type === 'secret.rewrap') shared += draft.body.items.length;
+      progress?.(shared, items.length);
+      goOn();
+    },
   );
+  return shared;
 }
 
 interface Task {
@@ -44,22 +71,28 @@ interface Task {
   readonly targets: readonly DeviceId[];
 }
 
-function taskOf({ me }: Session, state: OrgState, id: SecretId): Task {
+function taskOf(session: Session, state: OrgState, id: SecretId): Task {
   const secret = state.secrets.get(id);
   check(secret !== undefined && !secret.retired, 'E_UNKNOWN_ID', 'no such secret');
-  const targets = waitingDevices(state, secret).filter((device) => secret.put.k === 1 || activeDevice(state, device)?.member === me.member);
-  check(targets.length > 0, 'E_RECIPIENTS', 'nobody waits whom this device can serve');
-  const mine = secret.wraps.find(({ recipient }) => recipient === me.device);
-  check(mine !== undefined, 'E_NOT_ENTITLED', 'this device has no share itself');
-  return { secret, mine, targets };
+  check(servableBy(state, secret, session.me.device).length > 0, 'E_RECIPIENTS', 'nobody waits whom this device can serve');
+  const task = possibleTask(session, state, secret);
+  check(task !== undefined, 'E_NOT_ENTITLED', 'this device has no share itself');
+  return task;
 }
 
-function waitingDevices(state: OrgState, secret: Secret): readonly DeviceId[] {
-  const policy = policyFor(state, secret.path);
-  if (!policy) return [];
-  return recipientsOf(state, policy)
-    .filter(({ kind, recipient }) => kind === 'device' && !secret.wraps.some((wrap) => wrap.recipient === recipient))
-    .map(({ recipient }) => recipient as DeviceId); // a device slot's id
+function possibleTask({ me }: Session, state: OrgState, secret: Secret): Task | undefined {
+  const mine = secret.wraps.find(({ recipient }) => recipient === me.device);
+  const targets = mine ? servableBy(state, secret, me.device) : [];
+  return mine && targets.length > 0 ? { secret, mine, targets } : undefined;
+}
+
+/** Devices that wait and that the share of this device's member is for. */
+export function servableBy(state: OrgState, secret: Secret, device: DeviceId): readonly DeviceId[] {
+  const member = activeDevice(state, device)?.member;
+  return waitingFor(state, secret)
+    .filter(({ kind }) => kind === 'device')
+    .map(({ recipient }) => recipient as DeviceId) // kind decides the brand
+    .filter((other) => secret.put.k === 1 || activeDevice(state, other)?.member === member);
 }
 
 async function wrapFor(
@@ -83,12 +116,4 @@ async function wrapFor(
   }
   wipe(share);
   return { item: { secret: secret.id, putEh: secret.putEh, policyEh, shares: [...shares.values()], wraps }, blobs };
-}
-
-// Under the policy of now; what somebody else has shared or replaced meanwhile is done.
-function stillWaiting(newest: OrgState, item: RewrapItem): readonly RewrapItem[] {
-  const secret = newest.secrets.get(item.secret);
-  const policyEh = secret && policyFor(newest, secret.path)?.eh;
-  const isSame = secret?.putEh === item.putEh && !item.wraps.some(({ recipient }) => secret.wraps.some((wrap) => wrap.recipient === recipient));
-  return policyEh === undefined || !isSame ? [] : [{ ...item, policyEh }];
 }

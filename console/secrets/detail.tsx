@@ -9,10 +9,11 @@ import { Button, LinkButton } from '../ui/button.tsx';
 import { CopyField } from '../ui/copy-field.tsx';
 import { Moment } from '../ui/countdown.tsx';
 import { Confirm } from '../ui/dialog.tsx';
-import { FailureNote, Note } from '../ui/note.tsx';
+import { Note } from '../ui/note.tsx';
 import { Facts, Page } from '../ui/page.tsx';
 import { listNames } from '../ui/time.ts';
 import { pageWords } from '../ui/words-pages.ts';
+import { ShareOffer } from './share.tsx';
 
 const w = pageWords.secrets;
 
@@ -22,12 +23,20 @@ export function SecretDetail({ secret }: { readonly secret: SecretRow }): JSX.El
   return (
     <Page title={secret.path} back={formatRoute({ page: 'secrets' })}>
       {secret.description !== '' && <p class="lead">{secret.description}</p>}
-      {secret.waiting.length > 0 && (
+      {secret.exposed && <Exposed secret={secret} exposed={secret.exposed} />}
+      <ShareOffer secrets={[secret]} one />
+      {secret.waiting.length > secret.sharable.length && (
         <Note tone="warning" title={w.waiting}>
           <p>
-            {listNames(secret.waiting)}. {w.waitingText}
+            {listNames(secret.waiting.filter((name) => !secret.sharable.includes(name)))}. {w.waitingText}
           </p>
-          <Share secret={secret} />
+        </Note>
+      )}
+      {secret.needVersion.length > 0 && (
+        <Note tone="warning" title={w.needVersion}>
+          <p>
+            {listNames(secret.needVersion)}. {w.needVersionText}
+          </p>
         </Note>
       )}
       <Facts
@@ -57,25 +66,22 @@ export function SecretDetail({ secret }: { readonly secret: SecretRow }): JSX.El
   );
 }
 
-function Share({ secret }: { readonly secret: SecretRow }): JSX.Element {
-  const { app, tell } = useStore();
-  const act = useAct();
+function Exposed({
+  secret: { path },
+  exposed: { to, weaker },
+}: {
+  readonly secret: SecretRow;
+  readonly exposed: NonNullable<SecretRow['exposed']>;
+}): JSX.Element {
   return (
-    <>
-      <Button
-        icon="finger"
-        busy={act.busy}
-        onClick={() =>
-          act.run(
-            () => app.shareSecret(secret.id),
-            () => tell(w.shared),
-          )
-        }
-      >
-        {w.share}
-      </Button>
-      <FailureNote failure={act.failure} />
-    </>
+    <Note tone="danger" icon="warning" title={w.exposedTitle}>
+      {to.length > 0 && <p>{w.exposedTo(listNames(to))}</p>}
+      {weaker && <p>{w.weaker}</p>}
+      <p>
+        {w.renew}
+        <code>stillvault rotate {path}</code>
+      </p>
+    </Note>
   );
 }
 

@@ -2,7 +2,7 @@
 import { expect, test } from 'bun:test';
 import { limits } from '../../protocol/limits.ts';
 import { manySecrets } from '../../testing/fake-states.ts';
-import { type Draft, checkDraft, draftOf, emptyDraft, encodeValue, findSecrets, wipeValue } from './model.ts';
+import { type Draft, checkDraft, draftOf, emptyDraft, encodeValue, findSecrets, lookAt, shareableBy, wipeValue } from './model.ts';
 
 const draft = (part: Partial<Draft>): Draft => ({ ...emptyDraft, path: 'prod/db', value: 'x', ...part });
 
@@ -12,6 +12,13 @@ test('every part of a query must be found, in any order, in name, description or
   expect(findSecrets(manySecrets, 'orders').map(({ path }) => path)).toEqual(['prod/db-primary']);
   expect(findSecrets(manySecrets, 'password').length).toBe(1);
   expect(findSecrets(manySecrets, 'nothing like it')).toEqual([]);
+});
+
+test('those to renew, those that somebody waits for, and whom this device can serve', () => {
+  expect(lookAt(manySecrets, 'all')).toBe(manySecrets);
+  expect(lookAt(manySecrets, 'exposed').map(({ path }) => path)).toEqual(['prod/signing/release-key']);
+  expect(lookAt(manySecrets, 'waiting').map(({ path }) => path)).toEqual(['prod/signing/release-key']);
+  expect(shareableBy(manySecrets)).toMatchObject({ rows: [{ path: 'prod/signing/release-key' }], devices: ['ana’s tablet'] });
 });
 
 test('a name must be one that the log takes', () => {

@@ -15,6 +15,22 @@ export function findSecrets(secrets: readonly SecretRow[], query: string): reado
   return secrets.filter((secret) => parts.every((part) => text(secret).includes(part))).toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** What is looked at: all, those to renew, those that somebody waits for. */
+export type Look = 'all' | 'exposed' | 'waiting';
+export function lookAt(secrets: readonly SecretRow[], look: Look): readonly SecretRow[] {
+  return look === 'all' ? secrets : secrets.filter((secret) => (look === 'exposed' ? secret.exposed !== undefined : isWaitedFor(secret)));
+}
+
+export function isWaitedFor({ waiting, needVersion }: SecretRow): boolean {
+  return waiting.length + needVersion.length > 0;
+}
+
+/** Secrets whose share this device can give, and the devices that get them. */
+export function shareableBy(secrets: readonly SecretRow[]): { readonly rows: readonly SecretRow[]; readonly devices: readonly string[] } {
+  const rows = secrets.filter(({ sharable }) => sharable.length > 0);
+  return { rows, devices: [...new Set(rows.flatMap(({ sharable }) => sharable))].sort() };
+}
+
 export interface Draft {
   readonly path: string;
   readonly description: string;

@@ -6,15 +6,16 @@ import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
 import { LinkButton } from '../ui/button.tsx';
 import { Breakable } from '../ui/breakable.tsx';
-import { Field } from '../ui/field.tsx';
+import { Choices, Field } from '../ui/field.tsx';
 import { EmptyState } from '../ui/note.tsx';
 import { Page } from '../ui/page.tsx';
 import { PagedList } from '../ui/paged-list.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { pageWords } from '../ui/words-pages.ts';
 import { SecretDetail } from './detail.tsx';
-import { findSecrets } from './model.ts';
+import { type Look, findSecrets, isWaitedFor, lookAt } from './model.ts';
 import { PutForm } from './put-form.tsx';
+import { ShareOffer } from './share.tsx';
 
 const w = pageWords.secrets;
 
@@ -57,7 +58,9 @@ function SecretList({
   readonly aside: boolean;
 }): JSX.Element {
   const query = useSignal('');
-  const found = findSecrets(secrets, query.value);
+  const look = useSignal<Look>('all');
+  const [exposed, waiting] = [lookAt(secrets, 'exposed').length, lookAt(secrets, 'waiting').length];
+  const found = findSecrets(lookAt(secrets, look.value), query.value);
   const put = (
     <LinkButton icon="plus" look="strong" href={formatRoute({ page: 'secrets', form: 'put' })}>
       {w.put}
@@ -74,6 +77,20 @@ function SecretList({
     );
   return (
     <Page title={w.title} action={put} aside={aside}>
+      <ShareOffer secrets={secrets} />
+      {exposed + waiting > 0 && (
+        <Choices
+          legend={w.filter}
+          hiddenLegend
+          value={look.value}
+          choices={[
+            { value: 'all', label: w.all },
+            ...(exposed > 0 ? [{ value: 'exposed' as const, label: w.filterExposed(exposed) }] : []),
+            ...(waiting > 0 ? [{ value: 'waiting' as const, label: w.filterWaiting(waiting) }] : []),
+          ]}
+          onChange={(next) => (look.value = next)}
+        />
+      )}
       <search>
         <Field label={coreWords.common.search} type="search" value={query.value} onInput={(value) => (query.value = value)} />
       </search>
@@ -81,7 +98,7 @@ function SecretList({
         {found.length === 0 ? w.none(query.value) : w.count(found.length)}
       </p>
       <PagedList
-        key={query.value}
+        key={`${look.value} ${query.value}`}
         items={found}
         look="rows"
         row={(secret) => (
@@ -95,8 +112,8 @@ function SecretList({
 }
 
 function SecretLink({ secret, current }: { readonly secret: SecretRow; readonly current: boolean }): JSX.Element {
-  const { id, path, version, description, waiting } = secret;
-  const bare = description === '' && waiting.length === 0;
+  const { id, path, version, description, exposed } = secret;
+  const bare = description === '' && !isWaitedFor(secret) && exposed === undefined;
   return (
     <a class={bare ? 'row single' : 'row'} href={formatRoute({ page: 'secrets', open: id })} aria-current={current || undefined}>
       <span class="row-what mono">
@@ -105,7 +122,7 @@ function SecretLink({ secret, current }: { readonly secret: SecretRow; readonly 
       <span class="row-end faint">{w.short(version)}</span>
       {!bare && (
         <span class="row-note faint">
-          {waiting.length > 0 && <span class="tag warning">{w.waiting}</span>} {description}
+          {exposed && <span class="tag danger">{w.exposed}</span>} {isWaitedFor(secret) && <span class="tag warning">{w.waiting}</span>} {description}
         </span>
       )}
     </a>

@@ -11,7 +11,7 @@ export function badgeOf(page: PageName, org: OrgView, now: number): number | und
     inbox: () => waitingCards(org, now).length + org.drafts.filter((draft) => waitsForMe(org, draft)).length,
     leases: () => org.leases.filter(({ until }) => until > now).length,
     machines: () => org.machines.filter(({ status }) => status === 'enrolled').length,
-    secrets: () => org.secrets.filter(({ waiting }) => waiting.length > 0).length,
+    secrets: () => org.secrets.filter(({ sharable, needVersion, exposed }) => sharable.length + needVersion.length > 0 || exposed).length,
     people: () => 0,
     history: () => 0,
   }[page]();

@@ -52,6 +52,11 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await button(page, 'Groups and owner of build-7').click();
     await page.getByRole('dialog').waitFor();
   },
+  'secrets-share': async (page) => {
+    await button(page, 'Give them their keys').click();
+    await button(page, 'Begin').click();
+    await page.getByRole('progressbar').waitFor();
+  },
   'history-filters': async (page) => {
     await page.getByText('Filters').click();
     await page.getByLabel('Machine').selectOption('build-7');
