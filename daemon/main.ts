@@ -1,9 +1,12 @@
 #!/usr/bin/env bun
 // The one executable, `stillvault`. The only file that touches the world on behalf of commands; each command loads when it runs.
 // Process streams are not used: writing two lines through them costs 7 ms, as much as all the rest of a leased read.
-import { fstatSync, readSync, write as writeAsync, writeSync } from 'node:fs';
+import { fstatSync, readSync, writeSync, writev as writevAsync } from 'node:fs';
 import { version } from '../package.json' with { type: 'json' };
 import type { Signal, World } from './cli/terminal/world.ts';
+
+/** Of one call, as Linux has it (IOV_MAX). */
+const maxPieces = 1_024;
 
 const world: World = {
   env: process.env,
@@ -54,10 +57,12 @@ function write(fd: 1 | 2, data: string | Uint8Array): void {
   }
 }
 
-async function writeSoon(fd: 1 | 2, bytes: Uint8Array): Promise<boolean> {
-  for (let at = 0; at < bytes.length;) {
-    const [error, count] = await new Promise<[Error | null, number]>((resolve) => writeAsync(fd, bytes, at, (failure, written) => resolve([failure, written])));
-    if (!error) at += count;
+async function writeSoon(fd: 1 | 2, pieces: readonly Uint8Array[]): Promise<boolean> {
+  let [next, at] = [0, 0]; // so much of the next piece is written
+  while (next < pieces.length) {
+    const some = pieces.slice(next, next + maxPieces).map((piece, index) => (index === 0 ? piece.subarray(at) : piece));
+    const [error, count] = await new Promise<[Error | null, number]>((resolve) => writevAsync(fd, some, (failure, written) => resolve([failure, written])));
+    if (!error) for (at += count; next < pieces.length && at >= (pieces[next]?.length ?? 0); next++) at -= pieces[next]?.length ?? 0;
     else if (codeOf(error) === 'EAGAIN') await Bun.sleep(1);
     else if (codeOf(error) === 'EPIPE') return false;
     else if (fd === 2)

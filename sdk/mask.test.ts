@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'bun:test';
 import fc from 'fast-check';
 import { createMask } from './mask.ts';
-import { minLineBytes, minValueBytes } from './mask-forms.ts';
+import { formsOf, minLineBytes, minValueBytes } from './mask-forms.ts';
 
 const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 const textOf = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
@@ -116,6 +116,47 @@ describe('INV-MCP-MASK a value that is printed', () => {
         expect(textOf(seen).replaceAll('[masked]', '')).toBe(textOf(Uint8Array.from(kept)));
       }),
       { numRuns: 400 },
+    );
+  });
+
+  test('written in long pieces, with beginnings of values everywhere: the same text', () => {
+    const small = fc.uint8Array({ minLength: 4, maxLength: 30, max: 3 });
+    const places = fc.array(fc.nat(20_000), { maxLength: 6 });
+    const repeated = fc.tuple(
+      fc.array(fc.tuple(fc.nat(3), fc.nat(30), fc.uint8Array({ maxLength: 3, max: 3 })), { minLength: 1, maxLength: 40 }),
+      fc.integer({ min: 1, max: 20 }),
+    );
+    fc.assert(
+      fc.property(fc.array(small, { minLength: 1, maxLength: 4 }), repeated, places, (secret, [spots, times], where) => {
+        const block = Buffer.concat(spots.flatMap(([which, length, rest]) => [(secret[which % secret.length] ?? rest).subarray(0, length), rest]));
+        const text = Buffer.concat(Array.from({ length: times }, () => block));
+        const kept = [...text].filter((_, at) => !secret.some((value) => covers(value, text, at)));
+        expect(textOf(streamed(secret, text, where)).replaceAll('[masked]', '')).toBe(textOf(Uint8Array.from(kept)));
+        const stream = createMask(secret).stream();
+        expect(Buffer.concat([...stream.pieces(text), stream.end()])).toEqual(Buffer.from(createMask(secret).bytes(text)));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('every form, anywhere among pieces of forms: no byte of it is left', () => {
+    const value = fc.oneof(fc.uint8Array({ minLength: 4, maxLength: 40 }), fc.stringMatching(/^[ab/ +]{4,40}$/).map(bytesOf));
+    const spots = fc.array(fc.tuple(fc.nat(), fc.nat(60), fc.uint8Array({ maxLength: 4 })), { minLength: 1, maxLength: 30 });
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 3 }), spots, cuts, (secret, all, places) => {
+        const forms = formsOf(secret);
+        const text = Buffer.concat(all.flatMap(([which, length, noise]) => [(forms[which % forms.length]?.bytes ?? noise).subarray(0, length), noise]));
+        const covered = new Uint8Array(text.length);
+        for (const { bytes } of forms) for (let at = text.indexOf(bytes); at >= 0; at = text.indexOf(bytes, at + 1)) covered.fill(1, at, at + bytes.length);
+        const left = Buffer.from(
+          Buffer.from(streamed(secret, text, places))
+            .toString('latin1')
+            .replaceAll('[masked]', ''),
+          'latin1',
+        );
+        expect(left.length).toBeLessThanOrEqual(covered.filter((byte) => byte === 0).length);
+      }),
+      { numRuns: 300 },
     );
   });
 

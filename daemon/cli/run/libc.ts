@@ -4,6 +4,8 @@ import { dlopen } from 'bun:ffi';
 export interface RunLibc {
   /** Both ends closed in children unless passed on. */
   openPipe(): { readonly read: number; readonly write: number } | undefined;
+  /** Fewer turns; where it is no pipe, or the system does not grant it, the usual size does. */
+  widenPipe(fd: number): void;
   openMemory(): number | undefined;
   terminalMode(fd: number): Uint8Array | undefined;
   rawModeOf(mode: Uint8Array): Uint8Array;
@@ -30,9 +32,10 @@ export function runLibc(): RunLibc | undefined {
       const ends = new Int32Array(2);
       const [read = -1, write = -1] = c.pipe2(ends, closeOnExec) === 0 ? ends : [];
       if (read < 0) return undefined;
-      c.fcntl(write, setPipeSize, pipeBytes); // fewer turns; where the system does not grant it, the usual size does
+      c.fcntl(write, setPipeSize, pipeBytes);
       return { read, write };
     },
+    widenPipe: (fd) => void c.fcntl(fd, setPipeSize, pipeBytes),
     openMemory() {
       const fd = c.memfd_create(new TextEncoder().encode('stillvault\0'), memoryCloseOnExec);
       return fd < 0 ? undefined : fd;

@@ -6,13 +6,11 @@ export const idleMs = 40;
 /** What a program left running may still write after it ended, if it writes without a pause this long. */
 const graceMs = 1_000;
 
+/** All of it, in order; false: nobody reads any more. */
+type Write = (pieces: readonly Uint8Array[]) => Promise<boolean>;
+
 /** Until the end of the stream, or its pause after `ended`, or nobody reads. Memory is bounded: what is not written yet holds up the reading. */
-export async function pumpMasked(
-  stream: ReadableStream<Uint8Array>,
-  masking: MaskStream,
-  write: (bytes: Uint8Array) => Promise<boolean>,
-  ended: Promise<unknown>,
-): Promise<void> {
+export async function pumpMasked(stream: ReadableStream<Uint8Array>, masking: MaskStream, write: Write, ended: Promise<unknown>): Promise<void> {
   const reader = stream.getReader();
   const outlet = createOutlet(write);
   let waitingMs: number | undefined; // since then nothing came
@@ -30,11 +28,11 @@ export async function pumpMasked(
     for (;;) {
       waitingMs = performance.now();
       const next = reader.read();
-      if (masking.isHolding && (await within(idleMs, next)) === undefined && !(await outlet.put(masking.idle()))) return;
+      if (masking.isHolding && (await within(idleMs, next)) === undefined && !(await outlet.put([masking.idle()]))) return;
       const { done, value } = await next;
       waitingMs = undefined;
-      const bytes = isCut ? nothing : done ? masking.end() : masking.push(value);
-      if ((bytes.length > 0 && !(await outlet.put(bytes))) || done) return;
+      const pieces = isCut ? [] : done ? [masking.end()] : masking.pieces(value);
+      if (!(await outlet.put(pieces)) || done) return;
     }
   } finally {
     clearInterval(watch);
@@ -43,29 +41,30 @@ export async function pumpMasked(
   }
 }
 
-const nothing = new Uint8Array(0);
 /** What may wait for a slow reader of ours. */
 const queueBytes = 1_048_576;
 
 /** Reading goes on while something is being written, and all that came meanwhile is written at once. */
-function createOutlet(write: (bytes: Uint8Array) => Promise<boolean>): { put(bytes: Uint8Array): Promise<boolean>; end(): Promise<void> } {
+function createOutlet(write: Write): { put(pieces: readonly Uint8Array[]): Promise<boolean>; end(): Promise<void> } {
   let queue: Uint8Array[] = [];
   let size = 0;
   let isOpen = true;
   let writing: Promise<void> | undefined;
   const work = async (): Promise<void> => {
     while (queue.length > 0 && isOpen) {
-      const all = queue.length === 1 && queue[0] !== undefined ? queue[0] : Buffer.concat(queue, size);
+      const all = queue;
       [queue, size] = [[], 0];
       isOpen = await write(all);
     }
     writing = undefined;
   };
   return {
-    async put(bytes) {
-      queue.push(bytes);
-      size += bytes.length;
-      writing ??= work();
+    async put(pieces) {
+      for (const piece of pieces) {
+        if (piece.length > 0) queue.push(piece);
+        size += piece.length;
+      }
+      if (queue.length > 0) writing ??= work();
       if (size > queueBytes) await writing;
       return isOpen;
     },

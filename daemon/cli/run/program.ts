@@ -87,7 +87,8 @@ function startOnPipes(world: World, { path, argv, env, descriptors, stdin, mask 
   }
   const pump = async (pipe: ReturnType<typeof openOutput> | undefined, fd: 1 | 2): Promise<void> => {
     if (pipe === undefined || mask === undefined) return;
-    await pumpMasked(Bun.file(pipe.read).stream(), mask.stream(), (bytes) => world.writeSoon(fd, bytes), child.exited);
+    runLibc()?.widenPipe(fd);
+    await pumpMasked(Bun.file(pipe.read).stream(), mask.stream(), (pieces) => world.writeSoon(fd, pieces), child.exited);
     closeSync(pipe.read); // where nobody reads any more, the program is told by it
   };
   return { child, hasGroup, drained: Promise.all([pump(stdout, 1), pump(stderr, 2)]) };

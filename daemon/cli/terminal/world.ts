@@ -11,7 +11,7 @@ export interface World {
   /** All of it is written when this returns: 1 is for data, 2 for everything else. */
   readonly write: (fd: 1 | 2, data: string | Uint8Array) => void;
   /** The same without holding up anything else, such as signals; false where nobody reads any more. */
-  readonly writeSoon: (fd: 1 | 2, data: Uint8Array) => Promise<boolean>;
+  readonly writeSoon: (fd: 1 | 2, pieces: readonly Uint8Array[]) => Promise<boolean>;
   /** Standard input to its end, at most `maxBytes` and one more. */
   readonly readInput: (maxBytes: number) => Uint8Array;
   readonly isTerminal: (fd: 0 | 1 | 2) => boolean;
