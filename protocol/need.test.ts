@@ -44,6 +44,12 @@ describe('at a device', () => {
     expect(await codeOf(look(world, ada, (await needing(need)).bytes))).toBe(code);
   });
 
+  test('[INV-NEED-ASK] refused: a machine that could not ask for it afterwards', async () => {
+    const elsewhere = await world.addMachine('build-2');
+    await world.append('policy.set', world.policy({ pattern: 'own/**', machines: { any: false, machines: [elsewhere.id], groups: [] } }));
+    expect(await codeOf(look(world, ada, (await needing({ path: 'own/x' })).bytes))).toBe('E_NOT_ENTITLED');
+  });
+
   test('refused: no purpose, a second thing in it, more than seven days, not to a writer', async () => {
     expect(await codeOf(look(world, ada, (await needing({}, {}, '')).bytes))).toBe('E_FIELD');
     const { items } = (await ask(world, machine, ['prod/db'])).request;

@@ -63,6 +63,27 @@ test('another admin’s words do not take the place of the author’s', async ()
   expect(drafts.rows()).toMatchObject([{ by: 'ada', note: 'wait until I have called you', agreed: ['ada', 'eve'] }]);
 });
 
+test('what nobody stands behind, is stale, or is not the sender’s to propose, is not shown', async () => {
+  const [ada, mallory] = [world.device('ada'), world.device('mallory')];
+  await drafts.receive(await letter(ada, [item('carl')], '', { by: [] }));
+  expect(await codeOf(drafts.receive(await letter(mallory, [item('carl')], '')))).toBe('E_ROLE');
+  const phone = await makeDevice(world.random, world.member('ada').id, 'ada’s new phone');
+  expect(await codeOf(drafts.receive(await letter(mallory, [{ type: 'device.add', body: phone.facts }], '')))).toBe('E_ROLE');
+  const before = await letter(ada, [item('carl')], '');
+  await world.addMember('dora');
+  await drafts.receive(before);
+  expect(drafts.rows()).toEqual([]);
+});
+
+test('only its author takes a draft back', async () => {
+  const items = [item('carl')];
+  await drafts.receive(await letter(world.device('ada'), items, 'ada’s'));
+  await drafts.receive(await letter(world.device('eve'), items, '', { word: 'withdrawn' }));
+  expect(drafts.rows()).toMatchObject([{ note: 'ada’s', refused: ['eve'] }]);
+  await drafts.receive(await letter(world.device('ada'), items, '', { word: 'withdrawn' }));
+  expect(drafts.rows()).toEqual([]);
+});
+
 test('a flood of one member leaves room for the drafts of others', async () => {
   for (let count = 0; count < 70; count++) await drafts.receive(await letter(world.device('eve'), [item(`flood ${count}`)], ''));
   const phone = await makeDevice(world.random, world.member('mallory').id, 'a phone');

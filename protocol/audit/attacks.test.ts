@@ -1,11 +1,12 @@
 // Machines with a key of the org that tell a trail so that another is accused, or itself excused (spec/15-audit.md).
 import { expect, test } from 'bun:test';
+import { verifyAnswer } from '../approval.ts';
 import { encode } from '../codec.ts';
 import { secretPutCodec } from '../org-log/bodies.ts';
 import { proposalDigest } from '../request.ts';
 import { auditOf, startTrail } from '../../testing/world-audit.ts';
 import { type WorldMachine } from '../../testing/world-people.ts';
-import { ask } from '../../testing/world-release.ts';
+import { answer, ask, receive } from '../../testing/world-release.ts';
 import type { World } from '../../testing/world.ts';
 import { createAudit } from './audit.ts';
 import { createExportReader, exportLines } from './export.ts';
@@ -66,4 +67,46 @@ test('an export that its machine dates back excuses nothing', async () => {
   for await (const line of exportLines(parts(), by)) await reader.line(JSON.stringify(line));
   reader.finish();
   expect(codes).toEqual(['E_NO_RECEIPT']);
+});
+
+test('released after the request was over, to a machine that may not ask, on the word of a device that saw another history', async () => {
+  const { world, trail } = await startTrail();
+  const [laptop, server] = [world.machine('laptop'), world.machine('server')];
+  await world.append('policy.set', world.policy({ pattern: 'own/**', machines: { any: false, machines: [server.id], groups: [] } }));
+  await world.put('own/key', 'value');
+  const codes = async (): Promise<readonly string[]> => (await auditOf(world.state.org, await trail.export(server))).codes;
+  await trail.release(laptop, ['own/key'], ['ada']);
+  expect(await codes()).toEqual(['E_NOT_ENTITLED']);
+  const late = await ask(world, server, ['own/key']);
+  const { evidence } = await receive(world, late, await answer(world, world.device('ada'), late, 'approve'));
+  const about = { outcome: 'released', requestId: late.request.requestId, rh: late.rh, request: late.bytes, evidence: [evidence] } as const;
+  await trail.receipt(server, { ...about, ts: late.request.expiresAt + 300_001 });
+  expect(await codes()).toEqual(['E_NOT_ENTITLED', 'E_EXPIRED']);
+  const asked = await ask(world, server, ['own/key']);
+  const head = { seq: 1, eh: 'ab'.repeat(32) as typeof world.state.head.eh }; // no entry's hash
+  const sealed = await answer(world, world.device('ada'), asked, 'approve', { changes: { head } });
+  const blind = await verifyAnswer(world.state, () => head.eh, asked.pending, sealed, world.clock.now());
+  await trail.receipt(server, { ...about, requestId: asked.request.requestId, rh: asked.rh, request: asked.bytes, evidence: [blind.evidence] });
+  expect(new Set((await codes()).slice(2))).toEqual(new Set(['E_FORK', 'E_NO_APPROVAL']));
+});
+
+test('an end by a machine that had seen more, or that names another machine', async () => {
+  const { world, trail } = await startTrail();
+  const [laptop, server] = [world.machine('laptop'), world.machine('server')];
+  const lines = await trail.export(laptop);
+  await world.append('org.freeze', { reason: 'drill' });
+  const signed = async (machine: typeof server.id, head: typeof world.state.head): Promise<readonly string[]> => {
+    const given = trail.parts.slice();
+    async function* parts(): AsyncGenerator<(typeof given)[number]> {
+      yield* given;
+    }
+    const told: string[] = [];
+    for await (const line of exportLines(parts(), { org: world.state.org, machine, sig: laptop.sig, now: world.clock.now, head: () => head }))
+      told.push(JSON.stringify(line));
+    return (await auditOf(world.state.org, told)).codes;
+  };
+  const { state } = world;
+  expect((await auditOf(state.org, lines)).codes).toEqual([]);
+  expect(await signed(laptop.id, state.head)).toEqual(['E_HEAD_AHEAD']);
+  expect(await signed(server.id, { seq: 0, eh: world.history(0) ?? state.head.eh })).toEqual(['E_ORG']);
 });

@@ -134,6 +134,14 @@ describe('INV-DRAFT-ORDER: several changes go in one after the other, nothing of
     expect(world.state.drafted).toBeUndefined();
     expect(await judge(world, entryOf(world, draft, 2, [world.device('ada')]))).toBe('E_DRAFT');
   });
+  test('row 74: the second entry of another draft does not go on where the first one of this went in', async () => {
+    const world = await org();
+    const draft = await endorsed(world, [member(world, 'dora'), member(world, 'eli')], [world.device('ben')]);
+    const other = await endorsed(world, [member(world, 'fay'), member(world, 'eve')], [world.device('ben')]);
+    await world.accept(await entryOf(world, draft, 0, [world.device('ada')]), 'member.add');
+    expect(await judge(world, entryOf(world, other, 1, [world.device('ada')]))).toBe('E_DRAFT');
+    expect(await judge(world, entryOf(world, draft, 1, [world.device('ada')]))).toBe('accepted');
+  });
   test('what is left of it ends with another change of authority', async () => {
     const world = await org();
     const draft = await endorsed(world, [member(world, 'dora'), member(world, 'eli')], [world.device('ben')]);

@@ -1,9 +1,12 @@
 // `stillvault import` of files that somebody made so that a value ends up where none belongs, is lost, or the import never ends.
 import { describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { tracesIn } from '../../../testing/traces.ts';
+import type { Client } from '../../../sdk/client.ts';
 import { detailOf, importing, makeFolder, plain, startStoring } from '../test-storing.ts';
+import { replaceFile } from './rewrite.ts';
+import { verifyStored } from './store.ts';
 
 const value = 'kq8ZpL2vN7xR4tW9yB3m';
 
@@ -104,4 +107,48 @@ test('the command that it proposes is one command, whatever a folder is called',
         stdio: ['ignore', 'ignore', 'ignore'],
       });
   expect(existsSync(join(folder.path, 'pwned'))).toBe(false);
+});
+
+describe('at the last moment', () => {
+  const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+  test('INV-IMPORT-CHANGED: a change right before the rename is not written over', () => {
+    using folder = makeFolder();
+    const path = folder.write('.env', 'A=1\n');
+    expect(() => replaceFile(path, bytes('A=1\n'), bytes('A=2\n'), 'x', () => writeFileSync(path, 'A=9\n'))).toThrow('was changed meanwhile');
+    expect([readFileSync(path, 'utf8'), readdirSync(folder.path)]).toEqual(['A=9\n', ['.env']]);
+  });
+  test('INV-IMPORT-READABLE: a log that is behind what was stored keeps the values', async () => {
+    const daemon = { list: () => Promise.resolve([{ path: 'a/b', version: 1, entitled: true }]) } as unknown as Client; // what is asked of it
+    const record = { version: 1, file: '/x', at: '', stored: [{ path: 'a/b', version: 2 }] } as const;
+    await expect(verifyStored(daemon, { ...record, stored: [...record.stored] }, [{ path: 'a/b', value: 'x', from: [] }])).rejects.toMatchObject({
+      detail: 'E_IMPORT_UNREADABLE',
+    });
+  });
+  test('undo asks for no value where others can replace the file by now', async () => {
+    using folder = makeFolder();
+    await using daemon = await startStoring();
+    folder.write('.env', plain);
+    expect((await importing(folder, daemon, '.env', '--yes')).code).toBe(0);
+    chmodSync(folder.path, 0o777);
+    expect(detailOf(await importing(folder, daemon, '--undo', '.env'))).toBe('E_IMPORT_UNSAFE');
+    expect(daemon.daemon.asks.filter(({ call }) => call === 'POST /v1/release')).toEqual([]);
+  });
+});
+
+test.skipIf(process.geteuid?.() !== 0).each(['app/.env', 'app', '.'])('a file below something of another user (only root can make that): %s', async (whose) => {
+  using folder = makeFolder();
+  await using daemon = await startStoring();
+  mkdirSync(join(folder.path, 'app'));
+  folder.write('app/.env', plain);
+  chownSync(join(folder.path, whose), 12_345, 12_345);
+  expect(detailOf(await importing(folder, daemon, 'app/.env', '--yes'))).toBe('E_IMPORT_UNSAFE');
+  expect(daemon.puts).toEqual([]);
+});
+
+test('a pipe in the place of a file is not waited for', () => {
+  using folder = makeFolder();
+  const pipe = join(folder.path, 'pipe');
+  expect(Bun.spawnSync(['mkfifo', pipe]).success).toBe(true);
+  const code = `import { readRaw } from '${join(import.meta.dir, '../plaintext/read.ts')}'; console.log(readRaw('${pipe}', 9).kind)`;
+  expect(Bun.spawnSync([process.execPath, '-e', code], { timeout: 10_000 }).stdout.toString()).toBe('not a file\n');
 });
