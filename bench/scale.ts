@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMachine } from '../daemon/vault/machine-key.ts';
 import { openDaemonStore } from '../daemon/vault/store.ts';
-import type { TokenId } from '../protocol/hash.ts';
+import type { Hash, TokenId } from '../protocol/hash.ts';
 import { idFrom } from '../testing/world-people.ts';
 import { type ScaleMachine, type ScaleOrg, type ScaleSize, fullSize, makeScaleOrg } from '../testing/scale-org.ts';
 import { type Spread, spreadOf } from './measure.ts';
@@ -62,7 +62,14 @@ export async function scaleFigures(say: (line: string) => void, size: ScaleSize 
 
 async function makeOrg(keyPath: string, size: ScaleSize, say: (line: string) => void): Promise<ScaleOrg> {
   const own = async (org: ScaleOrg['state']['org']): Promise<ScaleMachine> => {
-    const about = { org, machine: idFrom<ScaleMachine['id']>(random), token: idFrom<TokenId>(random), relay: 'http://127.0.0.1:9', name: 'bench' };
+    const about = {
+      org,
+      machine: idFrom<ScaleMachine['id']>(random),
+      token: idFrom<TokenId>(random),
+      relay: 'http://127.0.0.1:9',
+      name: 'bench',
+      pin: { seq: 0, eh: org as string as Hash, checkpoint: 0 },
+    }; // genesis: its hash is the org id
     const { machine, name, sig, kem, mailboxSeed } = await createMachine(keyPath, about, random);
     return { id: machine, name, voice: { ref: { kind: 'machine', id: machine }, signer: sig }, sig, kem, mailboxSeed };
   };

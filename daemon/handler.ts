@@ -40,17 +40,19 @@ export function createHandler(deps: HandlerDeps): Handler {
     return known;
   };
 
+  const shown = (running: Service): OrgState => running.link.shown() ?? state(running);
+
   const calls: Readonly<Record<string, (ask: Ask) => Promise<void>>> = {
     [`GET ${localPaths.status}`]: async (ask) => ask.reply.json(deps.status()),
     [`POST ${localPaths.join}`]: async (ask) => ask.reply.json(await deps.join(await ask.body(joinAsk))),
-    [`GET ${localPaths.secrets}`]: async (ask) => ask.reply.json(secretSummaries(state(service()), service().machine)),
-    [`GET ${localPaths.secretInfo}`]: async (ask) => ask.reply.json(secretInfo(state(service()), service().machine, ask.query.get('path') ?? '')),
+    [`GET ${localPaths.secrets}`]: async (ask) => ask.reply.json(secretSummaries(shown(service()), service().machine)),
+    [`GET ${localPaths.secretInfo}`]: async (ask) => ask.reply.json(secretInfo(shown(service()), service().machine, ask.query.get('path') ?? '')),
     [`POST ${localPaths.release}`]: async (ask) => release(service().desk, ask, await ask.body(releaseAsk)),
     [`POST ${heldPaths.file}`]: async (ask) => ask.reply.json(await service().held.file(ask, await ask.body(releaseAsk))),
     [`POST ${heldPaths.await}`]: async (ask) => service().held.take(ask, await ask.body(awaitAsk)),
     [`POST ${heldPaths.withdraw}`]: async (ask) => ask.reply.json(await service().held.withdraw(ask, (await ask.body(withdrawAsk)).handle)),
     [`POST ${localPaths.put}`]: async (ask) => put(service().desk, ask, await ask.body(putAsk)),
-    [`GET ${adminPaths.org}`]: async (ask) => ask.reply.json(orgSummary(state(service()), service().machine)),
+    [`GET ${adminPaths.org}`]: async (ask) => ask.reply.json(orgSummary(shown(service()), service().machine)),
     [`GET ${adminPaths.policyCheck}`]: async (ask) =>
       ask.reply.json(accessSummary(state(service()), ask.query, (await import('./cli/terminal/nearest.ts')).nearest, service().desk.now())),
     [`POST ${adminPaths.plan}`]: async (ask) =>

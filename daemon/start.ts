@@ -75,7 +75,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     verifying = done < of ? { done, of } : undefined;
   }
 
-  async function serve(): Promise<void> {
+  async function serve(ahead?: OrgState): Promise<void> {
     const machine = await loadMachine(keyPath, observer.selfUid);
     if (!machine) return;
     // Without its counters and receipts this machine would be taken for a copy of itself.
@@ -96,6 +96,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
       fetch: relayFetch,
       build,
       progress,
+      ahead,
     }).catch((cause: unknown) => {
       throw cause instanceof ProtocolError ? unreadable(keyPath, cause) : cause;
     });
@@ -104,7 +105,7 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
   async function joinOnce(ask: JoinAsk): Promise<JoinResult> {
     const token = readToken(ask.token);
     const isSame = service !== undefined && service.machine.token === token.token && service.machine.org === token.org;
-    const known = service?.link.log.state?.machines.get(service.machine.machine)?.status;
+    const known = service?.link.shown()?.machines.get(service.machine.machine)?.status;
     if (service && known === 'revoked' && isSame)
       throw new DaemonError('not_enrolled', 'E_MACHINE_REVOKED', 'an admin revoked this machine', {
         next: 'ask an admin for a new token, then: stillvault join',
@@ -117,10 +118,12 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     const before = service;
     service = undefined;
     await before?.stop(); // one at a time works on the state
+    let ahead: OrgState | undefined;
     try {
-      await join({ keyPath, selfUid: observer.selfUid, store, now, random, fetch: relayFetch, progress }, token, ask.name ?? nameOf(hostname()));
+      const deps = { keyPath, selfUid: observer.selfUid, store, now, random, fetch: relayFetch, progress, onProblem };
+      ({ ahead } = await join(deps, token, ask.name ?? nameOf(hostname())));
     } finally {
-      await serve();
+      await serve(ahead);
     }
     if (!service) throw new Error('joined, and there are no keys');
     return resultOf(service);
@@ -176,7 +179,7 @@ function whereOf(error: unknown): { readonly where?: string } {
 
 function resultOf({ link, machine }: Service): JoinResult {
   const state = admission(link.log.state, machine) === 'ready' ? 'ready' : 'awaiting_admission';
-  return { state, org: { id: machine.org, name: link.log.state?.name ?? '' }, machine: { id: machine.machine, name: machine.name }, words: wordsOf(machine) };
+  return { state, org: { id: machine.org, name: link.shown()?.name ?? '' }, machine: { id: machine.machine, name: machine.name }, words: wordsOf(machine) };
 }
 
 function statusOf(options: DaemonOptions, service: Service | undefined, startedAt: string, identity: Status['identity']): Status {
@@ -189,7 +192,7 @@ function statusOf(options: DaemonOptions, service: Service | undefined, startedA
   return {
     ...base,
     ...stateOf(service),
-    org: { id: machine.org, name: state?.name ?? '' },
+    org: { id: machine.org, name: link.shown()?.name ?? '' },
     machine: { id: machine.machine, name: machine.name, words: wordsOf(machine) },
     relay: { url: machine.relay, connected, since: new Date(since).toISOString(), ...(lastError === undefined ? {} : { lastError }) },
     ...(state ? { custody: custodySummary(state) } : {}),

@@ -56,7 +56,7 @@ describe('INV-ENROL-TOKEN', () => {
       expect(() => parseToken(wrong)).toThrow('E_TOKEN_FORMAT');
   });
   test('the packet behind it opens with that token only', async () => {
-    const packet = { epoch: 4, mk: random(32) };
+    const packet = { epoch: 4, mk: random(32), pin: { seq: 7, eh: toHex(random(32)) as Hash, checkpoint: 5 } }; // a hash of this test only
     const mail = await sealJoinPacket(token, packet, random);
     expect(await openJoinPacket(token, mail)).toEqual(packet);
     for (const other of [

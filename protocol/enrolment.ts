@@ -5,6 +5,7 @@ import { type Codec, bytes, bytesUpTo, count, decode, encode, hexId, record, tex
 import { ProtocolError, check } from './errors.ts';
 import { type Hash, type MemberId, type OrgId, type TokenId, derive, hash, hashBytes, orgIdCodec, tokenIdCodec } from './hash.ts';
 import { publicKeyCodec } from './keys.ts';
+import { type Pin, pinCodec } from './org-log/pin.ts';
 import type { Random } from './random.ts';
 import { openOnce, sealOnce } from './seal.ts';
 import { type MailboxId, mailboxIdCodec } from './wire.ts';
@@ -48,12 +49,13 @@ function checksum(body: Uint8Array): Uint8Array {
   return hashBytes('join', ['checksum', body]).subarray(0, 4);
 }
 
-/** The newest metadata key, left for the holder of a token. */
+/** The newest metadata key, left for the holder of a token, and how far the one who left it has verified the log. */
 export interface JoinPacket {
   readonly epoch: number;
   readonly mk: Uint8Array;
+  readonly pin: Pin;
 }
-const packetCodec: Codec<JoinPacket> = record<JoinPacket>({ epoch: [1, count], mk: [2, bytes(32)] });
+const packetCodec: Codec<JoinPacket> = record<JoinPacket>({ epoch: [1, count], mk: [2, bytes(32)], pin: [3, pinCodec] });
 interface SealedPacket {
   readonly salt: Uint8Array;
   readonly sealed: Uint8Array;

@@ -16,6 +16,12 @@ export const limits = {
   recordBytes: 73_728,
   /** One call to the relay. */
   wireBytes: 4_194_304,
+  /** One thing in a snapshot: a secret of an entry's size, with the wraps that rewraps have added for a full org. */
+  snapshotItemBytes: 196_608,
+  /** Pieces of one snapshot, a mebibyte each where it is large: several times what 10,000 secrets and 1,000 holders take. */
+  snapshotPieces: 128,
+  /** Records after a checkpoint that somebody who comes reads before the log itself: 20 times what is between two. */
+  recordsAhead: 20_000,
   cborDepth: 8,
   /** Items of one message, map keys included: wraps of a new MK for a full org (5 × 1,024), a page of 500 records (11 × 500), 1,024 mails (7 × 1,024). */
   cborItems: 8_192,

@@ -1,20 +1,23 @@
 // What one record of the org's stream is: the next entry, no entry at all, or a reason to stop (spec/05-org-log.md §sync).
+import { fromHex } from '../protocol/bytes.ts';
 import { ProtocolError, check } from '../protocol/errors.ts';
 import { type Hash, type OrgId, blobHash } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
 import { advance, advanceBy } from '../protocol/org-log/apply.ts';
 import { type Entry, entryHash, parseEntry } from '../protocol/org-log/entry.ts';
 import { type MetaKeys, mkCommitment, openPreviousKey, openRecord, orgStream, parseRecord } from '../protocol/org-log/record.ts';
-import type { OrgState } from '../protocol/org-log/state.ts';
+import type { Head, OrgState } from '../protocol/org-log/state.ts';
 import type { Later } from '../protocol/org-log/verify.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
 import type { StreamRecord } from '../protocol/wire.ts';
-import { RelayClientError } from './client.ts';
+import { type RelayClient, RelayClientError } from './client.ts';
 import type { StoredEntry, StreamCursor } from './log-store.ts';
 
 export interface JudgeDeps {
   readonly org: OrgId;
   readonly now: () => number;
+  /** An entry that is known to be in this log. */
+  readonly pin?: Head | undefined;
   readonly openMkWrap: (epoch: number, wraps: Uint8Array) => Promise<Uint8Array>;
   readonly getBlob: (hash: Hash) => Promise<Uint8Array | undefined>;
   /** Entries of this log so far, to tell a copy of one from a fork. */
@@ -75,6 +78,7 @@ export async function judgeRecord(deps: JudgeDeps, before: OrgState | undefined,
     const { state, entry } = await advanceBy(before, bytes, deps.now(), later);
     check(state.org === deps.org && state.head.eh === record.eh, 'E_RELAY_GARBAGE', 'not the entry that the record names');
     verifyEpoch(state, learned, parsed.epoch);
+    if (state.head.seq === deps.pin?.seq && state.head.eh !== deps.pin.eh) throw new ForkError(fromHex(deps.pin.eh), bytes);
     return { kind: 'entry', state, bytes, entry, keys: learned };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
@@ -176,6 +180,22 @@ export async function walkKeysBack(org: OrgId, keys: MetaKeys, records: readonly
     }
   }
   return found;
+}
+
+/** The keys before those held, for somebody who joined later. */
+export async function readKeysBack(at: { readonly client: RelayClient; readonly org: OrgId }, keys: MetaKeys): Promise<MetaKeys> {
+  return walkKeysBack(at.org, keys, await firstsOfEpochs(at));
+}
+
+/** Records of the stream that say they are the first of an epoch. */
+export async function firstsOfEpochs({ client, org }: { readonly client: RelayClient; readonly org: OrgId }): Promise<readonly StreamRecord[]> {
+  const firsts: StreamRecord[] = [];
+  for (let next = 0; ;) {
+    const { records, head } = await client.read(orgStream(org), next);
+    firsts.push(...records.filter(({ blob }) => beginsEpoch(blob)));
+    next += records.length;
+    if (records.length === 0 || next > head.seq) return firsts;
+  }
 }
 
 /** True for a record that says it is the first of an epoch (of `epoch`, where given). Untrusted. */

@@ -5,7 +5,7 @@ import { openRecord, orgStream, parseRecord } from '../protocol/org-log/record.t
 import { type KitKeys, openKitMetaKey, verifyKit } from '../protocol/recovery.ts';
 import type { StreamRecord } from '../protocol/wire.ts';
 import { RelayClientError } from './client.ts';
-import { beginsEpoch } from './judge.ts';
+import { firstsOfEpochs } from './judge.ts';
 import { type OrgLog, type OrgLogDeps, openOrgLog } from './org-log.ts';
 
 export interface KitLogDeps extends Omit<OrgLogDeps, 'openMkWrap' | 'isHolder' | 'store'> {
@@ -36,16 +36,6 @@ export async function openLogWithKit(deps: KitLogDeps, kit: KitKeys): Promise<Or
     return log;
   }
   throw new ProtocolError('E_MK_EPOCH', 'nothing at the relay is sealed to this kit: was the metadata key renewed after the kit was set?');
-}
-
-async function firstsOfEpochs({ client, org }: KitLogDeps): Promise<readonly StreamRecord[]> {
-  const firsts: StreamRecord[] = [];
-  for (let next = 0; ;) {
-    const { records, head } = await client.read(orgStream(org), next);
-    firsts.push(...records.filter(({ blob }) => beginsEpoch(blob)));
-    next += records.length;
-    if (records.length === 0 || next > head.seq) return firsts;
-  }
 }
 
 async function candidateIn({ client, org }: KitLogDeps, kit: KitKeys, { blob, eh }: StreamRecord): Promise<Candidate | undefined> {

@@ -41,12 +41,12 @@ export interface LogStore extends EntrySource {
   persist(entries: readonly StoredEntry[], cursor: StreamCursor, keys: MetaKeys): Promise<void>;
 }
 
-/** In memory only: for as long as nobody knows whether the log will be this client's. */
-export function createMemoryStore(): LogStore & { held: HeldLog | undefined } {
+/** In memory only: for as long as nobody knows whether the log will be this client's. `base`: the first entry that it gets. */
+export function createMemoryStore(base = 0): LogStore & { held: HeldLog | undefined } {
   const store = {
     held: undefined as HeldLog | undefined, // widened: it is set later
-    load: () => Promise.resolve(store.held && { count: store.held.entries.length, cursor: store.held.cursor, keys: store.held.keys }),
-    read: (from: number, to: number) => Promise.resolve(store.held?.entries.slice(from, to) ?? []),
+    load: () => Promise.resolve(store.held && { count: base + store.held.entries.length, cursor: store.held.cursor, keys: store.held.keys }),
+    read: (from: number, to: number) => Promise.resolve(store.held?.entries.slice(Math.max(0, from - base), Math.max(0, to - base)) ?? []),
     persist: (entries: readonly StoredEntry[], cursor: StreamCursor, keys: MetaKeys) => {
       store.held = { entries: (store.held?.entries ?? []).concat(entries), cursor, keys: new Map(keys) };
       return Promise.resolve();

@@ -6,13 +6,13 @@ import { limits } from '../protocol/limits.ts';
 import { advance } from '../protocol/org-log/apply.ts';
 import { type Entry, entryHash, zeroHash } from '../protocol/org-log/entry.ts';
 import { type MetaKeys, type NewEpoch, openRecord, orgStream, sealRecord } from '../protocol/org-log/record.ts';
-import type { OrgState } from '../protocol/org-log/state.ts';
+import type { Head, OrgState } from '../protocol/org-log/state.ts';
 import type { Later } from '../protocol/org-log/verify.ts';
 import type { Random } from '../protocol/random.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
 import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
-import { type JudgeDeps, type Judged, asError, beginsEpoch, entryIn, haltingCodes, judgeRecord, verifyEpoch, verifyNoFork, walkKeysBack } from './judge.ts';
+import { type JudgeDeps, type Judged, asError, entryIn, haltingCodes, judgeRecord, readKeysBack, verifyEpoch, verifyNoFork } from './judge.ts';
 import type { LogStore, SnapshotStore, StoredEntry, StreamCursor } from './log-store.ts';
 import { type Progress, createProofs, keepState, restore } from './restore.ts';
 
@@ -28,6 +28,10 @@ export interface OrgLogDeps {
   readonly isHolder?: (state: OrgState) => boolean;
   /** Where this client keeps its verified state, so that it need not verify all of the log at every start. */
   readonly snapshots?: SnapshotStore;
+  /** Entry that somebody whom this client trusts has verified: nothing is known of the log before it has been reached (spec/05-org-log.md §newcomer). */
+  readonly pin?: Head | undefined;
+  /** Begins here instead of at genesis: to look ahead, never to act on. */
+  readonly start?: { readonly state: OrgState; readonly cursor: StreamCursor };
   /** Entries verified so far, of how many: while loading, and while a long log is read. */
   readonly progress?: Progress;
   /** The snapshot was not what this client kept, or could not be kept. The log is whole in either case. */
@@ -63,12 +67,13 @@ export interface OrgLog {
 export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   const place = { org: deps.org, stream: orgStream(deps.org) };
   const stored = await deps.store.load();
+  const { start, pin } = deps;
   const restored = await restore(deps, deps.store, stored?.count ?? 0);
   if (restored.refused !== undefined) deps.onSnapshotProblem?.(restored.refused);
   const { hashes } = restored;
   let { state, kept } = restored;
   // Of the last entry; what lies after it and was no entry is looked at again by the next start.
-  let cursor: StreamCursor = stored?.cursor ?? { seq: -1, eh: zeroHash };
+  let cursor: StreamCursor = stored?.cursor ?? start?.cursor ?? { seq: -1, eh: zeroHash };
   let tail = cursor;
   // Verified, not yet stored.
   let fresh: StoredEntry[] = [];
@@ -83,6 +88,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   const judging: JudgeDeps = {
     org: deps.org,
     now: deps.now,
+    pin,
     openMkWrap: deps.openMkWrap,
     getBlob: async (hash) => (await deps.client.getBlobs([hash]))[0],
     entryAt: async (seq) => (seq < hashes.length ? (await read(seq, seq + 1))[0] : fresh[seq - hashes.length]),
@@ -90,6 +96,11 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
 
   check(cursor.seq < 0 || state !== undefined, 'E_LOG_ROLLBACK', 'the stored log has lost its entries');
   kept = await keepState(deps, state, hashes, kept);
+
+  /** Nobody sees a log that has not come to its pin: no release, no gesture, no list. */
+  function known(): OrgState | undefined {
+    return pin === undefined || hashes.length > pin.seq ? state : undefined;
+  }
 
   async function read(from: number, to: number): Promise<readonly StoredEntry[]> {
     const found = await deps.store.read(from, Math.min(to, hashes.length));
@@ -106,16 +117,11 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     return mine;
   }
 
-  async function accept(before: OrgState | undefined, bytes: Uint8Array): Promise<OrgState> {
-    const after = await advance(before, bytes, deps.now());
-    check(after.org === deps.org, 'E_ORG', 'the log of another organisation');
-    return after;
-  }
-
   async function syncOnce(): Promise<OrgState> {
     if (halted) throw halted;
     try {
       await fetchNew(false);
+      check(state === undefined || known() !== undefined, 'E_LOG_ROLLBACK', 'the relay shows less than the one who invited this client has seen');
     } catch (error) {
       if (error instanceof ProtocolError && haltingCodes.has(error.code)) halted = error;
       throw error;
@@ -168,7 +174,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       'the relay left out records',
     );
     if (records.length === 0 && page.head.seq > tail.seq) throw new RelayClientError('E_RELAY_ANSWER', 'the relay names records that it does not give');
-    if (first && state === undefined && Math.min(...keys.keys()) > 0) keys = await walkKeysBack(deps.org, keys, await firstsOfEpochs(page));
+    if (first && state === undefined && Math.min(...keys.keys()) > 0) keys = await readKeysBack(deps, keys);
     return records;
   }
 
@@ -177,16 +183,6 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     const bytes = record && (await openRecord(place, keys, record.blob).catch(() => undefined));
     if (bytes !== undefined) await verifyNoFork(judging, bytes);
     throw new ProtocolError('E_LOG_ROLLBACK', 'the relay shows another history than before');
-  }
-
-  async function firstsOfEpochs(page: StreamPage): Promise<readonly StreamRecord[]> {
-    const firsts: StreamRecord[] = [];
-    for (let records = page.records, next = 0; records.length > 0; records = (await deps.client.read(place.stream, next)).records) {
-      next += records.length;
-      firsts.push(...records.filter(({ blob }) => beginsEpoch(blob)));
-      if (next > page.head.seq) break;
-    }
-    return firsts;
   }
 
   /** Applies what are entries, then throws what stopped it; a gap is told to the caller, who may look again. */
@@ -215,7 +211,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       try {
         const verdict = await judgeRecord(judging, next, learned, record, later);
         if (verdict.kind === 'entry') {
-          accepted.push({ seq: verdict.state.head.seq, eh: verdict.state.head.eh, bytes: verdict.bytes });
+          accepted.push({ ...verdict.state.head, bytes: verdict.bytes });
           parsed.push(verdict.entry);
           [next, learned, at, leftOut] = [verdict.state, verdict.keys, { seq: record.seq, eh: record.eh }, undefined];
         } else {
@@ -244,14 +240,16 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     for (const { eh } of accepted) hashes.push(eh);
     fresh = [];
     [cursor, tail, keys, state] = [at, at, learned, next];
-    if (next) for (const listener of listeners) listener(next, parsed);
+    if (next && known()) for (const listener of listeners) listener(next, parsed);
   }
 
   async function append(bytes: Uint8Array, rotation?: Rotation): Promise<OrgState> {
     if (halted) throw halted;
+    check(state === known(), 'E_LOG_STALE', 'the organisation’s log has not been read yet');
     // A sync came between signing and this turn: the caller's own entry is no fork.
     if (state && entryIn(bytes).prev !== state.head.eh) throw new RelayClientError('E_RELAY_CONFLICT', 'the log has moved since the entry was signed');
-    const after = await accept(state, bytes);
+    const after = await advance(state, bytes, deps.now());
+    check(after.org === deps.org, 'E_ORG', 'the log of another organisation');
     const epoch = rotation?.epoch ?? after.mkEpoch;
     // Kept only when the relay has taken the record: where somebody else rotated first, this key is none.
     const learned = rotation ? new Map(keys).set(epoch, rotation.mk) : keys;
@@ -265,7 +263,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
 
   return {
     get state() {
-      return state;
+      return known();
     },
     get keys() {
       return keys;
@@ -274,8 +272,9 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       return halted;
     },
     requireState: () => {
-      check(state !== undefined, 'E_LOG_STALE', 'the organisation’s log has not been read yet');
-      return state;
+      const verified = known();
+      check(verified !== undefined, 'E_LOG_STALE', 'the organisation’s log has not been read yet');
+      return verified;
     },
     history: hashes.at,
     read,

@@ -4,7 +4,7 @@ import { ProtocolError, check } from '../protocol/errors.ts';
 import type { OrgId } from '../protocol/hash.ts';
 import { advance } from '../protocol/org-log/apply.ts';
 import { decodePlain, encodePlain } from '../protocol/org-log/state-bytes.ts';
-import type { OrgState } from '../protocol/org-log/state.ts';
+import type { Head, OrgState } from '../protocol/org-log/state.ts';
 import { stateHash } from '../protocol/org-log/state-hash.ts';
 import { type HashList, createHashList } from './hash-list.ts';
 import type { EntrySource, SnapshotStore, StoredEntry } from './log-store.ts';
@@ -21,10 +21,17 @@ export type Progress = (done: number, of: number) => void;
 
 /** Throws E_LOG_ROLLBACK where entries are missing, or are not those that this client has verified before. */
 export async function restore(
-  deps: { readonly org: OrgId; readonly snapshots?: SnapshotStore | undefined; readonly progress?: Progress | undefined },
+  deps: {
+    readonly org: OrgId;
+    readonly snapshots?: SnapshotStore | undefined;
+    readonly progress?: Progress | undefined;
+    readonly start?: { readonly state: OrgState };
+    readonly pin?: Head | undefined;
+  },
   source: EntrySource,
   count: number,
 ): Promise<Restored> {
+  if (deps.start) return { state: deps.start.state, hashes: createHashList(undefined, deps.start.state.head.seq + 1), kept: 0 };
   const found = await loadSnapshot(deps).catch((error: unknown) => ({ refused: error }));
   const start = found && 'state' in found ? found : undefined;
   const hashes = createHashList(start?.hashes);
@@ -40,6 +47,11 @@ export async function restore(
     hashes.push(entry.eh);
     state = after;
   }
+  check(
+    deps.pin === undefined || (hashes.at(deps.pin.seq) ?? deps.pin.eh) === deps.pin.eh,
+    'E_LOG_ROLLBACK',
+    'the stored log is not the one of the invitation',
+  );
   return { state, hashes, kept: start ? start.state.head.seq + 1 : 0, ...(found && 'refused' in found ? { refused: found.refused } : {}) };
 }
 

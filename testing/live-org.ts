@@ -1,4 +1,5 @@
 // The fake world's organisation on a real relay: its log, blobs and mail are really there, its people answer by program. Never shipped.
+import { pinOf } from '../protocol/org-log/pin.ts';
 import { type JoinToken, formatToken, joinMailbox, sealJoinPacket } from '../protocol/enrolment.ts';
 import { type Letter, attestationSeed, openLetter, sealLetter, signNotice } from '../protocol/notice.ts';
 import type { Decision } from '../protocol/approval.ts';
@@ -160,7 +161,7 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
       await client.post([
         {
           mailbox: joinMailbox(token),
-          body: await sealJoinPacket(token, { epoch, mk: found(world.mk.get(epoch), 'metadata key') }, world.random),
+          body: await sealJoinPacket(token, { epoch, mk: found(world.mk.get(epoch), 'metadata key'), pin: pinOf(world.state) }, world.random),
           ttlS: 3_600,
         },
       ]);

@@ -267,8 +267,8 @@ async function judgeAlone(vector: Alone): Promise<void> {
     case 'join-packet': {
       const token = parseToken(vector.token);
       expectSame('mailbox', joinMailbox(token), vector.mailbox);
-      const { epoch, mk } = await openJoinPacket(token, fromHex(vector.mail));
-      return expectSame('packet', { epoch, mk: toHex(mk) }, { epoch: vector.epoch, mk: vector.mk });
+      const { epoch, mk, pin } = await openJoinPacket(token, fromHex(vector.mail));
+      return expectSame('packet', { epoch, mk: toHex(mk), pin }, { epoch: vector.epoch, mk: vector.mk, pin: vector.pin });
     }
     case 'words':
       return expectSame('words', fingerprintWords(vector.org as OrgId, fromHex(vector.sigKey), fromHex(vector.kemKey)), vector.words); // an org of the vector

@@ -1,4 +1,5 @@
 // The shape of a test vector in spec/vectors: inputs in hex, and either what comes out or the one code it is refused with. Never shipped.
+import type { Pin } from '../protocol/org-log/pin.ts';
 import type { ProtocolCode } from '../protocol/errors.ts';
 
 interface Common {
@@ -201,6 +202,7 @@ export interface PacketVector extends Common {
   readonly mail: string;
   readonly epoch?: number;
   readonly mk?: string;
+  readonly pin?: Pin;
   readonly mailbox?: string;
 }
 export interface WordsVector extends Common {

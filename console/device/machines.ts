@@ -8,6 +8,7 @@ import { limits } from '../../protocol/limits.ts';
 import { sealLetter, signNotice } from '../../protocol/notice.ts';
 import type { TokenIssue } from '../../protocol/org-log/bodies.ts';
 import { mailboxOn, mkCommitment, sealMkWraps } from '../../protocol/org-log/record.ts';
+import { pinOf } from '../../protocol/org-log/pin.ts';
 import type { Machine, OrgState } from '../../protocol/org-log/state.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
 import { newId } from '../../relay-client/org-log.ts';
@@ -53,7 +54,7 @@ export async function issueToken(
   await client.post([
     {
       mailbox: joinMailbox(token),
-      body: await sealJoinPacket(token, { epoch: state.mkEpoch, mk }, platform.random),
+      body: await sealJoinPacket(token, { epoch: state.mkEpoch, mk, pin: pinOf(state) }, platform.random),
       ttlS: Math.max(60, Math.ceil((expiresAt - platform.now()) / 1_000)),
     },
   ]);

@@ -1,6 +1,7 @@
 // The daemon's connection to its organisation: verified log and mail in; survives a relay that is away (spec/09-release.md §link).
 import { attestationSeed } from '../../protocol/notice.ts';
 import { mailboxesAround, openMkWrap, orgStream } from '../../protocol/org-log/record.ts';
+import type { OrgState } from '../../protocol/org-log/state.ts';
 import type { Random } from '../../protocol/random.ts';
 import type { MailboxId, ReceivedMail } from '../../protocol/wire.ts';
 import { type Fetch, type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
@@ -19,6 +20,8 @@ export interface LinkDeps {
   /** Names this program: a state that another one verified is verified again. */
   readonly build: string;
   readonly progress?: Progress;
+  /** What this machine saw of a long log when it joined: names to show until all has been verified. */
+  readonly ahead?: OrgState | undefined;
   readonly now: () => number;
   readonly random: Random;
   readonly fetch: Fetch;
@@ -39,6 +42,8 @@ export type OnMail = (kind: 'own' | 'attestation', body: Uint8Array) => Promise<
 export interface OrgLink {
   readonly client: RelayClient;
   readonly log: OrgLog;
+  /** To be shown, never to be acted on: what is verified, or before that what was seen ahead. */
+  shown(): OrgState | undefined;
   status(): LinkStatus;
   /** Resolves when the log has been read once, or the relay takes too long. */
   start(onMail: OnMail): Promise<void>;
@@ -64,6 +69,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
     org,
     client,
     store: deps.store.log,
+    pin: machine.pin,
     snapshots: createSnapshots(deps.store, machine, deps.build, deps.random),
     onSnapshotProblem: deps.onProblem,
     ...(deps.progress ? { progress: deps.progress } : {}),
@@ -159,6 +165,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   return {
     client,
     log,
+    shown: () => log.state ?? deps.ahead,
     sync,
     status: () => status,
     start: async (handler) => {

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RequestId } from '../../protocol/hash.ts';
+import { pinOf } from '../../protocol/org-log/pin.ts';
 import { openRecord, receiptStream } from '../../protocol/org-log/record.ts';
 import { verifyChain, verifyReceipt } from '../../protocol/receipt.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
@@ -44,6 +45,7 @@ async function start(): Promise<Fixture> {
     token: idFrom(world.random),
     relay: 'https://relay.example',
     localKey: new Uint8Array(32),
+    pin: pinOf(world.state),
   };
   const failing = { post: false };
   const client = relay.client(org);

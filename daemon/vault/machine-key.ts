@@ -4,6 +4,7 @@ import { dirname } from 'node:path';
 import { type Codec, bytes, decode, encode, record, text } from '../../protocol/codec.ts';
 import { type MachineId, type OrgId, type TokenId, derive, machineIdCodec, orgIdCodec, tokenIdCodec } from '../../protocol/hash.ts';
 import { type Signer, exportPrivateKey, generateSigner, importSigner, publicKeyCodec } from '../../protocol/keys.ts';
+import { type Pin, pinCodec } from '../../protocol/org-log/pin.ts';
 import type { Random } from '../../protocol/random.ts';
 import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
 import { wipe } from '../../protocol/bytes.ts';
@@ -20,6 +21,7 @@ interface KeyFile {
   readonly sigPublic: Uint8Array;
   readonly kemSeed: Uint8Array;
   readonly mailboxSeed: Uint8Array;
+  readonly pin: Pin;
 }
 const fileCodec: Codec<KeyFile> = record<KeyFile>({
   org: [1, orgIdCodec],
@@ -31,6 +33,7 @@ const fileCodec: Codec<KeyFile> = record<KeyFile>({
   sigPublic: [7, publicKeyCodec],
   kemSeed: [8, bytes(32)],
   mailboxSeed: [9, bytes(32)],
+  pin: [10, pinCodec],
 });
 
 export interface MachineIdentity {
@@ -43,6 +46,8 @@ export interface MachineIdentity {
   readonly sig: Signer;
   readonly kem: KemKey;
   readonly mailboxSeed: Uint8Array;
+  /** How far the admin who made the token had verified the log. */
+  readonly pin: Pin;
   /** Seals what this machine keeps for itself; never leaves it. */
   readonly localKey: Uint8Array;
 }
@@ -67,13 +72,14 @@ export async function loadMachine(path: string, selfUid: number): Promise<Machin
 }
 
 async function identityOf(file: KeyFile): Promise<MachineIdentity> {
-  const { org, machine, token, relay, name, mailboxSeed } = file;
+  const { org, machine, token, relay, name, mailboxSeed, pin } = file;
   const identity = {
     org,
     machine,
     token,
     relay,
     name,
+    pin,
     mailboxSeed: mailboxSeed.slice(),
     localKey: derive('snapshot', file.kemSeed, new Uint8Array(0), [org, machine]),
     sig: await importSigner(file.sigScalar, file.sigPublic.slice()),
@@ -86,7 +92,7 @@ async function identityOf(file: KeyFile): Promise<MachineIdentity> {
 /** Makes the keys and writes them durably before anything is told to anybody. */
 export async function createMachine(
   path: string,
-  about: Pick<MachineIdentity, 'org' | 'machine' | 'token' | 'relay' | 'name'>,
+  about: Pick<MachineIdentity, 'org' | 'machine' | 'token' | 'relay' | 'name' | 'pin'>,
   random: Random,
 ): Promise<MachineIdentity> {
   const { signer, privateKey } = await generateSigner(true);

@@ -199,7 +199,7 @@ const rules: Rules = {
       'a checkpoint is a device’s',
     );
     check(body.stateHash === stateHash(state), 'E_CHECKPOINT_STATE', 'restates another state than this log gives');
-    return state;
+    return body.snapshot === undefined ? state : { ...state, checkpoint: state.head.seq + 1 };
   },
 };
 
@@ -224,6 +224,7 @@ function applyGenesis(entry: Entry, eh: Hash): OrgState {
     frozen: false,
     mkEpoch: 0,
     mkCommitment: body.mkCommitment,
+    checkpoint: 0,
   };
   const { member, name, roles } = body.founder;
   const withDevice = addDevice({ ...base, members: base.members.set(member, { id: member, name, roles, removed: false }) }, body.device);

@@ -249,6 +249,8 @@ export interface OrgFreeze {
 export type OrgUnfreeze = OrgFreeze;
 export interface Checkpoint {
   readonly stateHash: Hash;
+  /** Address of the blob that names the pieces of that state, for those who come (spec/05-org-log.md §checkpoint). */
+  readonly snapshot?: Hash;
 }
 
 /** The first entry; its hash is the org id. */

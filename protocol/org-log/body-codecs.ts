@@ -126,7 +126,7 @@ export const bodyCodecs: { readonly [T in EntryType]: Codec<Bodies[T]> } = {
   'org.unfreeze': record<OrgUnfreeze>({ reason: [1, text(512)] }),
   'recovery.set': recoveryCodec,
   'recovery.use': recoveryUseCodec,
-  checkpoint: record<Checkpoint>({ stateHash: [1, hashCodec] }),
+  checkpoint: record<Checkpoint>({ stateHash: [1, hashCodec], snapshot: [2, hashCodec, 'optional'] }),
   'member.set': memberAddCodec,
   'machine.set': machineAdmitCodec,
   'org.set': record<OrgSet>({

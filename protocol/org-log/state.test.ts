@@ -35,6 +35,8 @@ describe('INV-STATE-HASH', () => {
   const group = first(state.groups.values());
   const policy = first(state.policies.values());
   const secret = first(state.secrets.values());
+  const wrap = first(secret.wraps);
+  const more = idFrom<SecretId>(world.random);
   const [keyId, holder] = first(state.keys.entries());
   const { recovery: _, ...withoutKit } = state;
   const changed: readonly (readonly [what: string, state: OrgState])[] = [
@@ -59,9 +61,13 @@ describe('INV-STATE-HASH', () => {
     ],
     ['a group', { ...state, groups: state.groups.set(group.group, { ...group, members: [member.id] }) }],
     ['a policy', { ...state, policies: state.policies.set(policy.policy, { ...policy, maxTtlS: 1 }) }],
-    ['a secret’s wraps', { ...state, secrets: state.secrets.set(secret.id, { ...secret, wraps: secret.wraps.slice(1) }) }],
+    ['a secret’s wraps', { ...state, secrets: state.secrets.set(secret.id, { ...secret, wraps: [...secret.wraps, { ...wrap, recipient: 'ee'.repeat(16) }] }) }],
+    ['a secret’s body', { ...state, secrets: state.secrets.set(secret.id, { ...secret, put: { ...secret.put, description: 'other' } }) }],
+    ['who put a secret', { ...state, secrets: state.secrets.set(secret.id, { ...secret, putBy: idFrom<MemberId>(world.random) }) }],
+    ['when a machine came', { ...state, machines: state.machines.set(machine.machine, { ...machine, enrolledAt: 1 }) }],
+    ['the place of the newest checkpoint', { ...state, checkpoint: 1 }],
     ['a secret retired', { ...state, secrets: state.secrets.set(secret.id, { ...secret, retired: true }) }],
-    ['a secret more', { ...state, secrets: state.secrets.set(idFrom<SecretId>(world.random), { ...secret, id: idFrom<SecretId>(world.random) }) }],
+    ['a secret more', { ...state, secrets: state.secrets.set(more, { ...secret, id: more, put: { ...secret.put, secret: more } }) }],
     ['who holds a key', { ...state, keys: state.keys.set(keyId, { ...holder, use: holder.use === 'kem' ? 'sig' : 'kem' }) }],
   ];
   test('differs for any difference', () => {

@@ -88,6 +88,8 @@ export interface OrgState {
   readonly frozen: boolean;
   readonly mkEpoch: number;
   readonly mkCommitment: Hash;
+  /** Seq of the newest checkpoint with a snapshot; 0 where there is none. */
+  readonly checkpoint: number;
   readonly members: IdMap<MemberId, Member>;
   readonly devices: IdMap<DeviceId, Device>;
   readonly machines: IdMap<MachineId, Machine>;

@@ -77,7 +77,7 @@ async function everyType(): Promise<Named> {
   world.blobs.set(blobHash(blob), blob);
   const item = { secret: secret.id, putEh: secret.putEh, policyEh: secret.put.policyEh, shares: [], wraps: [entry] };
   await world.append('secret.rewrap', { items: [item] }, [laptop]);
-  await world.append('checkpoint', { stateHash: stateHash(world.state) }, [world.device('eve')]);
+  await world.append('checkpoint', { stateHash: stateHash(world.state), snapshot: stateHash(world.state) }, [world.device('eve')]); // an address that nobody looks up
   await world.append('org.freeze', { reason: 'a laptop is missing' });
   await world.append('machine.revoke', { machine: old.id, exposed: [secret.id] });
   await world.append('device.revoke', { device: world.device('eve').id, exposed: [secret.id] }, [world.device('eve')]);

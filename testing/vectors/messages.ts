@@ -64,7 +64,8 @@ async function enrolment(): Promise<Named> {
   const token = { org: id32<OrgId>(), token: idFrom<TokenId>(random), scalar: random(32), publicKey: signer.publicKey, relay: 'https://relay.example' };
   const text = formatToken(token);
   const mk = random(32);
-  const mail = await sealJoinPacket(token, { epoch: 2, mk }, random);
+  const pin = { seq: 1_200, eh: id32<Hash>(), checkpoint: 1_000 };
+  const mail = await sealJoinPacket(token, { epoch: 2, mk, pin }, random);
   const invite = {
     org: token.org,
     head: { seq: 5, eh: id32<Hash>() },
@@ -108,6 +109,7 @@ async function enrolment(): Promise<Named> {
         mail: toHex(mail),
         epoch: 2,
         mk: toHex(mk),
+        pin,
         mailbox: joinMailbox(token),
       },
     ],
