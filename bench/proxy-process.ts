@@ -51,7 +51,7 @@ if (role === 'host') {
     tier: 'normal' as const,
     reasonRequired: false,
   };
-  const custody = { k: 1, members: [], machines: [], waiting: [] };
+  const custody = { k: 1, members: [], machines: [], waiting: [], needVersion: [], exposedTo: [] };
   const about = { version: 1, fields: [], description: '', updatedAt: '', entitled: true, id: '', custody };
   const proxy = await startProxy({
     client: { info: async (path) => ({ path, ...about, policy: { ...policy, hosts: [host] } }), leases: async () => [] },
