@@ -39,11 +39,7 @@ test('the relay serves no page where the operator says so, and the console comes
 });
 
 test('a machine joins with the command that the console shows, and is admitted by its words', async () => {
-  await people.go(ada, 'machines');
-  await ada.page.getByRole('button', { name: words.machines.enrol, exact: true }).click();
-  const command = ada.page.getByLabel(words.common.command, { exact: true });
-  await command.waitFor();
-  const token = (await command.innerText()).trim().split(/\s+/).at(-1) ?? '';
+  const token = await people.machineToken(ada);
   const joining = run(['join', '--no-wait', '--json'], { socketPath, stdin: token });
   const shown = await people.shownWords(ada);
   expect((await joining).out).toContain(shown);

@@ -56,11 +56,7 @@ beforeAll(async () => {
   amelia.page.setDefaultTimeout(10_000);
 
   await people.createOrganisation(amelia, site.said['console'] ?? '', { org: story.organisation, me: story.member, device: story.device });
-  await people.go(amelia, 'machines');
-  await amelia.page.getByRole('button', { name: words.machines.enrol, exact: true }).click();
-  const command = amelia.page.getByLabel(words.common.command, { exact: true });
-  await command.waitFor();
-  const token = (await command.innerText()).trim().split(/\s+/).at(-1) ?? '';
+  const token = await people.machineToken(amelia);
   expect((await run(['join', '--no-wait', '--name', story.machine], { socketPath, stdin: token })).code).toBe(0);
   await people.shownWords(amelia);
   await people.admitMachine(amelia);

@@ -66,11 +66,7 @@ test('an org of one: the browser’s profile is thrown away, two sheets of three
   const ada = await newPerson(browser, { name: 'ada' });
   ada.page.setDefaultTimeout(10_000);
   await people.createOrganisation(ada, site.said['console'] ?? '', { org: 'Analytical Engines', me: 'ada', device: 'ada’s phone' });
-  await people.go(ada, 'machines');
-  await ada.page.getByRole('button', { name: words.machines.enrol, exact: true }).click();
-  const command = ada.page.getByLabel(words.common.command, { exact: true });
-  await command.waitFor();
-  const token = (await command.innerText()).trim().split(/\s+/).at(-1) ?? '';
+  const token = await people.machineToken(ada);
   expect((await run(['join', '--no-wait', '--name', 'laptop'], { socketPath, stdin: token })).code).toBe(0);
   await people.shownWords(ada);
   await people.admitMachine(ada);

@@ -31,7 +31,7 @@ export async function openNews({ platform, me }: Session): Promise<News> {
     rows = next.slice(0, keptMax);
     await platform.storage.write(new Map([[recordName, encode(codec, rows)]]));
   }
-  const isOwn = ({ signers }: Entry): boolean => signers.some(({ id }) => id === me.device);
+  const isOwn = ({ signers, draft }: Entry): boolean => [...signers, ...(draft?.endorsers ?? [])].some(({ id }) => id === me.device);
 
   return {
     heard: (before, after, entries) => {

@@ -46,7 +46,7 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
   },
   'machine-token-form': async (page) => {
     await button(page, 'Enrol a machine').click();
-    await page.getByText('Put one machine into a group at once').click();
+    await page.getByRole('radio', { name: /Put one machine/ }).check({ force: true });
   },
   'machine-settings': async (page) => {
     await button(page, 'Groups and owner of build-7').click();

@@ -33,6 +33,48 @@ export async function checkEverything(person: Person): Promise<void> {
   await person.page.getByText(w.history.sound).waitFor();
 }
 
+/** Makes a token for another machine; answers it once it is good. With `into` it admits into that group by itself. */
+export async function machineToken(person: Person, into?: string, meanwhile: () => Promise<void> = async () => undefined): Promise<string> {
+  const { page } = person;
+  await go(person, 'machines');
+  await button(page, w.machines.enrol).click();
+  if (into !== undefined) {
+    await page.getByRole('radio', { name: w.tokens.kinds.auto[0] }).check({ force: true });
+    await page.getByLabel(w.tokens.group, { exact: true }).selectOption({ label: into });
+  }
+  await button(page, w.tokens.make).click();
+  await meanwhile();
+  const command = page.getByLabel(w.common.command, { exact: true });
+  await command.waitFor();
+  return (await command.innerText()).trim().split(/\s+/).at(-1) ?? '';
+}
+
+/** Opens the change that waits and agrees; answers what its page said. */
+export async function agree({ page }: Person, what: string): Promise<string> {
+  await page.evaluate(() => void (location.hash = '#/inbox'));
+  await page.locator('a.draft', { hasText: what }).first().click();
+  const act = button(page, w.draft.agree);
+  await act.waitFor();
+  const said = await page.locator('.changes').innerText();
+  await act.click();
+  await page.getByText(w.draft.done).first().waitFor();
+  return said;
+}
+
+export async function openPerson(person: Person, name: string): Promise<void> {
+  await go(person, 'people');
+  await person.page.getByRole('link', { name, exact: true }).click();
+  await person.page.getByRole('heading', { name, level: 1 }).waitFor();
+}
+
+/** Signs these roles for somebody. */
+export async function setRoles(person: Person, name: string, roles: readonly ('admin' | 'approver' | 'writer')[]): Promise<void> {
+  await openPerson(person, name);
+  for (const role of ['approver', 'writer', 'admin'] as const)
+    await person.page.getByRole('checkbox', { name: w.invite.role[role] }).setChecked(roles.includes(role), { force: true });
+  await button(person.page, w.member.saveRoles).click();
+}
+
 /** Tells the daemon beside the console; answers the words that it shows. */
 export async function enrolThisMachine(person: Person): Promise<string> {
   await go(person, 'machines');
@@ -117,7 +159,11 @@ export async function invite(
   const codes = { host: await digits(host), guest: await digits(guest) };
   if (codes.host !== codes.guest) return codes;
   await Promise.all([button(host.page, w.join.same).click(), button(guest.page, w.join.same).click()]);
-  await guest.page.getByRole('heading', { name: w.inbox.title }).waitFor();
+  // In at once, or after the other admins have agreed.
+  await guest.page
+    .getByRole('heading', { name: w.inbox.title })
+    .or(guest.page.getByRole('heading', { name: w.waiting.title }))
+    .waitFor();
   return codes;
 }
 
