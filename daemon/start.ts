@@ -20,6 +20,7 @@ import { createIntake } from './intake/server.ts';
 import { ensurePrivateFolder, lockFolder } from './intake/state-path.ts';
 import { admission, join, readToken, wordsOf } from './org/join.ts';
 import { codeOf } from './org/link.ts';
+import { recoveryStatus, recoveryTeller } from './org/recovery.ts';
 import { type Service, startService } from './service.ts';
 import { keepFork } from './vault/evidence.ts';
 import { loadMachine } from './vault/machine-key.ts';
@@ -100,6 +101,9 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     }).catch((cause: unknown) => {
       throw cause instanceof ProtocolError ? unreadable(keyPath, cause) : cause;
     });
+    const tell = recoveryTeller(log);
+    if (service.link.log.state) tell(service.link.log.state);
+    service.link.log.onChange(tell);
   }
 
   async function joinOnce(ask: JoinAsk): Promise<JoinResult> {
@@ -195,7 +199,7 @@ function statusOf(options: DaemonOptions, service: Service | undefined, startedA
     org: { id: machine.org, name: link.shown()?.name ?? '' },
     machine: { id: machine.machine, name: machine.name, words: wordsOf(machine) },
     relay: { url: machine.relay, connected, since: new Date(since).toISOString(), ...(lastError === undefined ? {} : { lastError }) },
-    ...(state ? { custody: custodySummary(state) } : {}),
+    ...(state ? { custody: custodySummary(state), ...recoveryStatus(state) } : {}),
     ...(state ? { log: { seq: state.head.seq, head: state.head.eh, syncedAt: new Date(syncedAt).toISOString() } } : {}),
   };
 }

@@ -1,4 +1,5 @@
 // What SDK, CLI and agents say to the local daemon (spec/10-local-api.md): JSON over HTTP on a Unix socket, `curl --unix-socket` works.
+import type { RecoveryStatus } from './local-api/recovery.ts';
 // Types and constants only: the SDK has no dependencies.
 
 /** The strings of `--json` and of every error body; exitCodes gives the process exit code. */
@@ -42,7 +43,7 @@ export interface Failure {
 }
 
 /** GET /v1/status */
-export interface Status {
+export interface Status extends RecoveryStatus {
   readonly version: string;
   readonly state: 'not_enrolled' | 'awaiting_admission' | 'ready' | 'frozen' | 'halted';
   /** Why `halted`, as a code. */

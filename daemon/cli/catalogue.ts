@@ -43,6 +43,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   machine: { group: 'people', about: 'enrolled hosts, their groups and owners', verbs: ['ls', 'set', 'revoke'], load: () => import('./machine.ts') },
   group: { group: 'people', about: 'names for several people or machines', verbs: ['ls', 'add', 'set', 'remove'], load: () => import('./group.ts') },
   org: { group: 'set up', about: 'create, show, freeze the organisation', verbs: ['show', 'create', 'freeze', 'unfreeze'], load: () => import('./org.ts') },
+  recovery: { group: 'set up', about: 'the kit on paper: make, try, use', verbs: ['show', 'create', 'drill', 'use'], load: () => import('./recovery.ts') },
   join: { group: 'set up', about: 'enrol this machine with a token', load: () => import('./join.ts') },
   init: {
     group: 'set up',

@@ -1,5 +1,6 @@
 // `stillvault status`: what the daemon is doing (spec/10-local-api.md §calls).
 import type { Status } from '../../protocol/local-api.ts';
+import { recoveryText } from './recovery/text.ts';
 import type { Command } from './terminal/command.ts';
 import { counted, dateTime, printable, table } from './terminal/text.ts';
 
@@ -24,6 +25,7 @@ function statusRows({
   version,
   state,
   halted,
+  recovering,
   pid,
   startedAt,
   org,
@@ -39,6 +41,7 @@ function statusRows({
 }: Status): readonly (readonly string[])[] {
   return [
     ['state', state.replaceAll('_', ' ') + (halted === undefined ? '' : `: ${printable(halted)}`)],
+    ...(recovering === undefined ? [] : [['recovery', recoveryText(recovering)]]),
     ...(org === undefined ? [] : [['org', `${printable(org.name)} (${printable(org.id.slice(0, 16))}…)`]]),
     ...(machine === undefined ? [] : [['machine', `${printable(machine.name)} · ${printable(machine.words)}`]]),
     ...(relay === undefined ? [] : [['relay', `${printable(relay.url)} ${relayState(relay)}`]]),

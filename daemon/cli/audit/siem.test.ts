@@ -44,3 +44,12 @@ test('OCSF: one line of JSON of the class that it names, with what that class re
   const finding = JSON.parse(ocsfFinding(about, { code: 'E_AUDIT_GAP', why: evil }, 5)) as Record<string, unknown>; // as it says
   expect(finding).toMatchObject({ class_uid: 2004, type_uid: 200401, time: 5, finding_info: { title: 'E_AUDIT_GAP' }, metadata: { version: '1.6.0' } });
 });
+
+test('[INV-RECOVERY-LOUD] a use of the recovery kit is as loud as a missing proof', () => {
+  for (const type of ['recovery.use', 'recovery.finish'] as const) {
+    const loud: AuditRow = { ...row, kind: 'log', type };
+    expect(JSON.parse(ocsfRow(about, loud))).toMatchObject({ severity_id: 4 });
+    expect(cefRow(about, loud)).toContain('|8|rt=');
+  }
+  expect(cefRow(about, { ...row, kind: 'log', type: 'member.add' })).toContain('|2|rt=');
+});

@@ -20,6 +20,11 @@ function activityOf({ kind, type }: AuditRow): keyof typeof activities {
   return /\.(?:add|issue|enrol)$|^genesis$/.test(type ?? '') ? 'create' : 'update';
 }
 
+/** Somebody comes in past the admins: whoever watches is told as of a missing proof. */
+function isLoud({ type }: AuditRow): boolean {
+  return type === 'recovery.use' || type === 'recovery.finish';
+}
+
 /** API Activity (6003): somebody asked for a secret through the local API, or changed the organisation. */
 export function ocsfRow({ org, version }: About, row: AuditRow): string {
   const { at, kind, type, what, who, machine, program, reason, note, lease, requestId, n, hash, faults } = row;
@@ -32,7 +37,7 @@ export function ocsfRow({ org, version }: About, row: AuditRow): string {
     activity_name: activity,
     type_uid: 600_300 + activities[activity],
     time: at,
-    severity_id: faults.length > 0 ? 4 : 1,
+    severity_id: faults.length > 0 || isLoud(row) ? 4 : 1,
     status_id: isFailed ? 2 : 1,
     status_detail: note ?? kind,
     message: `${kind === 'log' ? (type ?? kind) : kind} ${what.join(', ')}`,
@@ -84,7 +89,7 @@ function metadata(version: string): object {
 export function cefRow({ org, version }: About, row: AuditRow): string {
   const { at, kind, type, what, who, machine, program, reason, note, requestId, n, hash, faults } = row;
   const signature = kind === 'log' ? (type ?? kind) : kind;
-  return cef(version, signature, `${signature} ${what.join(', ')}`, faults.length > 0 ? 8 : failed.includes(kind) ? 4 : 2, {
+  return cef(version, signature, `${signature} ${what.join(', ')}`, faults.length > 0 || isLoud(row) ? 8 : failed.includes(kind) ? 4 : 2, {
     rt: String(at),
     outcome: failed.includes(kind) ? 'failure' : 'success',
     externalId: hash,

@@ -1,5 +1,6 @@
 // What `up` tells: where the console is, and what comes next whenever that changes.
 import type { Status } from '../../../protocol/local-api.ts';
+import { recoveryText } from '../recovery/text.ts';
 import type { Output } from '../terminal/output.ts';
 import { printable } from '../terminal/text.ts';
 import type { Up } from './start.ts';
@@ -16,6 +17,7 @@ export function tellProgress(up: Up, output: Output): Disposable {
   output.note(first.state === 'not_enrolled' ? 'Open the console and create your organisation with a passkey:' : 'The console:');
   if (!output.json) output.data(`  ${address}\n`);
   if (first.state !== 'not_enrolled') output.note(sayState(first));
+  if (first.recovering) output.note(output.style.red(recoveryText(first.recovering)));
 
   let told = stateKey(first);
   const timer = setInterval(() => {
@@ -25,14 +27,20 @@ export function tellProgress(up: Up, output: Output): Disposable {
     told = key;
     if (status.state !== 'not_enrolled') up.forgetSetup();
     if (output.json)
-      output.jsonLine({ event: status.state, ...(status.machine && { machine: status.machine }), ...(status.halted && { halted: status.halted }) });
+      output.jsonLine({
+        event: status.state,
+        ...(status.machine && { machine: status.machine }),
+        ...(status.halted && { halted: status.halted }),
+        ...(status.recovering && { recovering: status.recovering }),
+      });
     output.note(sayState(status));
+    if (status.recovering) output.note(output.style.red(recoveryText(status.recovering)));
   }, lookMs);
   return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
-function stateKey({ state, halted, org }: Status): string {
-  return `${state} ${halted ?? ''} ${org?.id ?? ''}`;
+function stateKey({ state, halted, org, recovering }: Status): string {
+  return `${state} ${halted ?? ''} ${org?.id ?? ''} ${recovering?.at ?? ''} ${recovering?.device ?? ''}`;
 }
 
 function sayState({ state, halted, machine, org }: Status): string {
