@@ -1,7 +1,7 @@
 // `npm run bench`: every figure that the project states, measured in this tree, in one run, paired where there is a peer.
 //   npm run bench                 all figures as text
 //   npm run bench -- --json       as one JSON object on standard output
-//   npm run bench -- --only get   one of: get, read, release, relay, scale, proxy, mask, console
+//   npm run bench -- --only get   one of: get, read, release, relay, scale, rewrap, proxy, mask, console
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { maskFigures } from './mask.ts';
 import { machineNoise } from './measure.ts';
 import { proxyFigures } from './proxy.ts';
 import { releaseLegs } from './release-legs.ts';
+import { rewrapFigures } from './rewrap.ts';
 import { idleConnections, wholeLoops } from './relay-load.ts';
 import { scaleFigures } from './scale.ts';
 import { createBenchWorld, createWorldApart } from './world.ts';
@@ -46,6 +47,7 @@ await measure('relay', 'relay: 5,000 idle connections, then whole loops with ful
   loops: await wholeLoops(),
 }));
 await measure('scale', 'an organisation of 500 devices, 500 machines, 10,000 secrets, 100,000 entries (ms, MB)', () => scaleFigures(say));
+await measure('rewrap', 'custody upkeep: 10,000 secrets for a new machine, and for a further device (ms, MB)', () => rewrapFigures(say));
 await measure('proxy', 'egress proxy against a plain CONNECT proxy (ms; 32 MiB down and up)', () => proxyFigures());
 await measure('mask', 'masking of `stillvault run` against a plain pipe (ms for 512 MB)', () => maskFigures());
 await measure('console', 'console in a real browser', () => consoleFigures());
