@@ -41,7 +41,7 @@ test('a fresh machine: a token enrols, an admin admits, a writer stores, a progr
   expect(await daemon.call('/v1/secrets')).toMatchObject([{ path: 'prod/db-primary', version: 1, description: 'the primary', entitled: true }]);
   expect(await daemon.call('/v1/secrets/info?path=prod/db-primary')).toMatchObject({
     policy: { pattern: 'prod/**', approvers: 'ada' },
-    custody: { k: 1, members: ['ada'], machines: ['build-1'], waiting: [] },
+    custody: { k: 1, members: ['ada'], machines: ['build-1'], waiting: [], needVersion: [], exposedTo: [] },
   });
   const asked = daemon.release({ items: [{ path: 'prod/db-primary' }], reason: 'migrate' });
   await live.approve(asked);
