@@ -11,7 +11,7 @@ import { type Proposed, type SignerRef, protocolSuite, protocolVersion } from '.
 import { type Device, type OrgState, activeDevice } from './org-log/state.ts';
 import { verifyEndorsement } from './org-log/verify.ts';
 import { type EnvelopeSignature, type Signing, envelopeSignatureCodec, parseEnvelope, signEnvelope, signPayload, verifyEnvelopeSignature } from './sign.ts';
-import { verifyText } from './text.ts';
+import { verifyName, verifyText } from './text.ts';
 
 /** What admins pass around until enough of them have agreed. Its identity is the hash of its intent. */
 export interface Draft {
@@ -31,7 +31,7 @@ export interface DraftLetter {
   readonly word: 'endorsed' | 'declined' | 'withdrawn';
 }
 
-/** A change without its place: number of its type, and its body. */
+/** A change without its place: number of its type, and its body. Its text is safe to show: E_TEXT. */
 export const proposedCodec: Codec<Proposed> = {
   toItem: ({ type, body }): Item => {
     const codec = bodyCodecs[type] as Codec<Bodies[EntryType]>; // the codec of that very type
@@ -41,6 +41,7 @@ export const proposedCodec: Codec<Proposed> = {
     const raw = rawProposed.fromItem(item);
     const type = entryTypes[raw.type - 1];
     if (type === undefined) throw new ProtocolError('E_TYPE_UNKNOWN', 'an entry type that this version does not know: update Stillvault');
+    verifyTexts(raw.body); // it is shown before it is judged as an entry, or where it never becomes one
     return { type, body: bodyCodecs[type].fromItem(raw.body) } as Proposed; // decoded by the codec of that type
   },
 };
@@ -102,7 +103,7 @@ export interface VerifiedDraft {
   readonly stale: boolean;
 }
 
-/** By an active device of this org; its own text is safe to show. Throws a coded error; what it proposes is judged when it becomes an entry. */
+/** By an active device of this org; its text is safe to show. Throws a coded error; whether what it proposes may be is judged when it becomes an entry. */
 export async function verifyDraftLetter(state: OrgState, signed: Uint8Array, now: number): Promise<VerifiedDraft> {
   const envelope = parseEnvelope('draft', signed, limits.draftBytes);
   const keyId = envelope.signatures[0]?.keyId;
@@ -131,6 +132,11 @@ export async function verifyDraftLetter(state: OrgState, signed: Uint8Array, now
     endorsers: counted.map(({ signer }) => signer),
     stale: isStale(state, draft, now),
   };
+}
+
+function verifyTexts(item: Item): void {
+  if (typeof item === 'string') verifyName(item);
+  else if (Array.isArray(item) || item instanceof Map) for (const part of item.values() as Iterable<Item>) verifyTexts(part); // of either
 }
 
 /** Those endorsements that count today, each device once. One that does not (a device revoked since) takes no other with it. */

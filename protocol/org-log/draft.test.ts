@@ -225,6 +225,12 @@ describe('INV-DRAFT-LETTER: on its way to the other admins', () => {
     expect(await say({ org: '22'.repeat(32) })).toBe('E_ORG');
     expect(await say({ ts: world.clock.now() + limits.clockSkewMs + 1 })).toBe('E_CLOCK');
     expect(await say({ draft: { ...letter.draft, note: 'ok \u202e ton' } })).toBe('E_TEXT');
+    for (const item of [
+      member(world, 'eve \u202e nimda'),
+      { type: 'org.freeze', body: { reason: 'a\nb' } },
+      { type: 'policy.set', body: world.policy({ hosts: ['a\u200b.x'] }) },
+    ])
+      expect(await say({ draft: { ...letter.draft, items: [letter.draft.items[0], item] } })).toBe('E_TEXT');
     expect(await say({ draft: { ...letter.draft, items: [{ type: 'checkpoint', body: { stateHash: world.state.authority } }] } })).toBe('E_DRAFT');
     await world.append('device.revoke', { device: (await world.addDevice('cleo', 'laptop', [world.device('ada'), world.device('cleo')])).id, exposed: [] });
     expect(await say({ device: world.member('cleo').devices[1]!.id }, world.member('cleo').devices[1])).toBe('E_REVOKED');
