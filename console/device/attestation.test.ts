@@ -81,7 +81,7 @@ test('what a right device sends is taken', async () => {
   await judged(await createMaker(model), {});
 });
 
-test.each(faults)('row 80: a proof %s is refused', async (_what, wrong, why) => {
+test.each(faults)('INV-ENROL-ATTEST row 80: a proof %s is refused', async (_what, wrong, why) => {
   await expect(judged(await createMaker(model), wrong)).rejects.toMatchObject({ code: 'E_ATTESTATION', message: expect.stringMatching(why) as unknown });
 });
 

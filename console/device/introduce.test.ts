@@ -28,7 +28,7 @@ async function compared(world: SoftWorld, host: SoftPerson, input: Parameters<Ap
 const confirmBoth = (invite: InviteSession, theirs: InviteSession) => Promise.all([invite.confirm(), theirs.confirm()]);
 const cem = { memberName: 'cem', roles: ['approver'] } as const;
 
-test('two admins are needed: the person waits, the second admin lets them in with one gesture, and it opens by itself', async () => {
+test('INV-ENROL-DRAFT: two admins are needed: the person waits, the second admin lets them in with one gesture, and it opens by itself', async () => {
   await using world = await softWorld();
   const { ada, ben } = await twoAdmins(world);
   const { invite, theirs, guest } = await compared(world, ada, cem);
@@ -46,7 +46,7 @@ test('two admins are needed: the person waits, the second admin lets them in wit
   await until(ada.app, () => (ada.app.org()?.members.length === 3 ? true : undefined), 'ada to see cem');
 });
 
-test('who waits survives a reload, keys that are renewed meanwhile, and a relay that is away', async () => {
+test('INV-ENROL-WAIT: who waits survives a reload, keys that are renewed meanwhile, and a relay that is away', async () => {
   await using world = await softWorld();
   const { ada, ben } = await twoAdmins(world);
   const machine = await world.machine(ada);
@@ -119,7 +119,7 @@ test('a member who is no admin adds a further device: it proposes, one admin agr
   expect(dora.app.org()?.members.find(({ name }) => name === 'dora')?.devices).toHaveLength(2);
 });
 
-test('a member who is no admin proposes nothing else, and hears a no', async () => {
+test('INV-DRAFT-OWN: a member who is no admin proposes nothing else, and hears a no', async () => {
   await using world = await softWorld();
   const ada = await world.founder();
   const dora = await joined(world, ada, 'dora');
@@ -159,7 +159,7 @@ test.each([
   await phaseIs(guest.app, 'ready');
 });
 
-test('the admin is cut off between the log and the relay: whoever starts next lets the device in', async () => {
+test('INV-ENROL-REPEAT: the admin is cut off between the log and the relay: whoever starts next lets the device in', async () => {
   await using world = await softWorld();
   const ada = await world.founder();
   const { invite, theirs, guest } = await compared(world, ada, cem);
