@@ -1,6 +1,7 @@
 // Proposable changes as a person reads them: made from the entries and this client's own log, never from somebody's words (spec/09-release.md §changes). Pure.
 import type { Proposable } from './changes.ts';
 import type { Bodies, Role } from './org-log/bodies.ts';
+import { lossOf, lossOfDevice, lossOfMachine, lossWords } from './org-log/loss.ts';
 import { type OrgState, isActiveMember } from './org-log/state.ts';
 import { looksLike } from './need.ts';
 import { type Difference, policyDiff } from './policy-diff.ts';
@@ -13,7 +14,7 @@ export interface ChangeLine {
   readonly differences: readonly Difference[];
   /** Of a new rule: all its terms. */
   readonly terms: readonly string[];
-  /** What a hurried eye would miss: a name that looks like another. */
+  /** What a hurried eye would miss: a name that looks like another, what would be lost with somebody. */
   readonly warnings: readonly string[];
 }
 
@@ -50,15 +51,25 @@ function lineOf(state: OrgState, names: OrgState, item: Proposable): ChangeLine 
     case 'member.set':
       return memberLine(state, item.body);
     case 'member.remove':
-      return line(`Remove ${memberName(state, item.body.member)} and renew the metadata key`, [narrows('approves, writes and administers nothing more')]);
+      return line(
+        `Remove ${memberName(state, item.body.member)} and renew the metadata key`,
+        [narrows('approves, writes and administers nothing more')],
+        lossWords(lossOf(state, item.body.member)),
+      );
     case 'device.revoke': {
       const device = state.devices.get(item.body.device);
-      return line(`Revoke ${device?.name ?? 'an unknown device'} of ${device ? memberName(state, device.member) : 'nobody'}`, [
-        narrows('signs and reads nothing more'),
-      ]);
+      return line(
+        `Revoke ${device?.name ?? 'an unknown device'} of ${device ? memberName(state, device.member) : 'nobody'}`,
+        [narrows('signs and reads nothing more')],
+        lossWords(lossOfDevice(state, item.body.device)),
+      );
     }
     case 'machine.revoke':
-      return line(`Revoke the machine ${machineName(state, item.body.machine)}`, [narrows('asks for nothing more')]);
+      return line(
+        `Revoke the machine ${machineName(state, item.body.machine)}`,
+        [narrows('asks for nothing more')],
+        lossWords(lossOfMachine(state, item.body.machine)),
+      );
     case 'machine.set':
       return machineLine(state, item.body);
     case 'secret.retire':

@@ -12,6 +12,7 @@ export const command: Command = {
   examples: [
     ['stillvault member ls', 'who there is, and what they may do'],
     ['stillvault member set ben --role approver --role writer', 'exactly these roles; none with --role none'],
+    ['stillvault member remove ben --dry-run', 'what would lose its quorum, what would be exposed'],
     ['stillvault member remove ben', 'approves and reads nothing more; asks first'],
   ],
   options: {

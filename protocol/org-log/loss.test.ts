@@ -4,9 +4,10 @@ import { World, found } from '../../testing/world.ts';
 import { makeKit } from '../../testing/world-people.ts';
 import { halfOf } from '../../testing/world-release.ts';
 import { rewrapForMachine } from '../custody.ts';
+import { changeLines } from '../change-lines.ts';
 import { blobHash } from '../hash.ts';
 import { exposedSecrets, exposureOf, waitingFor } from './holders.ts';
-import { lossOf, lossOfDevice, lossOfMachine } from './loss.ts';
+import { lossOf, lossOfDevice, lossOfMachine, lossWords } from './loss.ts';
 import type { OrgState } from './state.ts';
 
 async function org(k: number, names = ['ada', 'ben', 'cleo']): Promise<World> {
@@ -97,6 +98,18 @@ describe('what would be lost with somebody', () => {
     expect(loss.unreachable.map(({ path }) => path)).toEqual(['prod/db', 'prod/key']);
     await world.put('prod/db', 'renewed');
     expect(lossOf(world.state, world.member('ben').id).unreachable.map(({ path }) => path)).toEqual(['prod/key']);
+  });
+
+  test('in words, for who decides', async () => {
+    const world = await org(2, ['ada', 'ben']);
+    expect(lossWords(lossOf(world.state, world.member('ben').id))).toEqual([
+      'too few people would be left for prod/**',
+      'nobody could have 2 secrets (prod/db, prod/key) any more: renew first',
+      '2 secrets (prod/db, prod/key) to renew afterwards: exposed until then',
+    ]);
+    expect(lossWords(lossOf(world.state, world.member('cleo').id))).toEqual([]);
+    const [line] = changeLines(world.state, [{ type: 'device.revoke', body: { device: world.device('ben').id, exposed: [] } }]);
+    expect(line?.warnings).toHaveLength(3);
   });
 
   test('machines that the person owns; the last admin', async () => {

@@ -35,6 +35,19 @@ export function lossOfMachine(state: OrgState, machine: MachineId): Loss {
   return between(state, found ? { ...state, machines: state.machines.set(machine, { ...found, status: 'revoked' }) } : state);
 }
 
+/** For who decides: a line for each thing that would be lost, none where nothing is. */
+export function lossWords({ policies, unreachable, exposed, machines, lastAdmin }: Loss): readonly string[] {
+  const some = (names: readonly string[]): string => `${names.slice(0, 3).join(', ')}${names.length > 3 ? ` and ${names.length - 3} more` : ''}`;
+  const secrets = (list: readonly Secret[]): string => `${list.length === 1 ? '1 secret' : `${list.length} secrets`} (${some(list.map(({ path }) => path))})`;
+  return [
+    ...(lastAdmin ? ['too few admins would be left: refused'] : []),
+    ...(policies.length > 0 ? [`too few people would be left for ${some(policies.map(({ pattern }) => pattern))}`] : []),
+    ...(unreachable.length > 0 ? [`nobody could have ${secrets(unreachable)} any more: renew first`] : []),
+    ...(exposed.length > 0 ? [`${secrets(exposed)} to renew afterwards: exposed until then`] : []),
+    ...(machines.length > 0 ? [`owns ${some(machines.map(({ name }) => name))}, which stay`] : []),
+  ];
+}
+
 // One state after the other: what policy gives is remembered for the state that was asked last.
 function between(before: OrgState, after: OrgState): Loss {
   const secrets = [...before.secrets.values()].filter(({ retired }) => !retired).sort((a, b) => (a.path < b.path ? -1 : 1));

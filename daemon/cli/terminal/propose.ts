@@ -11,6 +11,7 @@ import { awaitPeople } from './waiting.ts';
 export const proposeOptions: Options = {
   reason: { about: 'why, for the people who are asked: one line', takes: 'TEXT' },
   wait: { about: 'how long to wait for them: 3m by default, at most 15m', takes: 'TIME' },
+  'dry-run': { about: 'only show what it would do' },
   yes: { about: 'without asking here', short: 'y' },
 };
 export const proposeNote =
@@ -26,9 +27,13 @@ export async function propose({ args, world, output, client }: Call, act: Act, t
   };
   const daemon = client();
   // A freeze waits for no plan and no question.
-  if (act.act !== 'org.freeze') {
+  if (act.act !== 'org.freeze' || args.has('dry-run')) {
     const plan = await daemon.planChange(ask);
     tellPlan(output, plan);
+    if (args.has('dry-run')) {
+      if (output.json) output.jsonLine(plan);
+      return 0;
+    }
     if (plan.changes.length > 0 && takesAway !== undefined && !args.has('yes') && !(await confirm({ world, output }, takesAway))) {
       output.note('nobody was asked, and nothing was changed');
       return 1;
