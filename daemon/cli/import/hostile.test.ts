@@ -39,6 +39,21 @@ describe('INV-IMPORT-BLIND', () => {
   });
 });
 
+test.each([
+  ['a key', 'secrets.json', (name: string) => JSON.stringify({ [name]: { password: 'Zeppelin-4711-gate' } })],
+  ['a field', 'bitwarden.json', (name: string) => JSON.stringify({ encrypted: false, items: [{ name: 'x', fields: [{ name, value, type: 1 }] }] })],
+])('INV-IMPORT-BLIND: a token in the place of %s becomes no path, and is not shown', async (_what, file, text) => {
+  using folder = makeFolder();
+  await using daemon = await startStoring();
+  const token = `ghp_${'aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5'}`;
+  folder.write(file, text(token));
+  for (const words of [['--dry-run', '--all'], ['--json', '--dry-run'], ['--yes']]) {
+    const { bytes, err } = await importing(folder, daemon, file, '--to', 'in', ...words);
+    expect(tracesIn(Buffer.concat([bytes, Buffer.from(err), folder.state()]), { token })).toEqual([]);
+  }
+  expect(daemon.puts).toEqual([]);
+});
+
 test('refused before anything is sent: a folder above it that others can exchange', async () => {
   using folder = makeFolder();
   await using daemon = await startStoring();

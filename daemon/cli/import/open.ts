@@ -1,6 +1,7 @@
 // Which form a file has, and what it holds; refused before anything is sent where it could not be rewritten safely (spec/19-import.md §formats).
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { secretShape } from '../plaintext/judge.ts';
 import { readRaw } from '../plaintext/read.ts';
 import { usage } from '../terminal/arguments.ts';
 import { printable } from '../terminal/text.ts';
@@ -26,6 +27,20 @@ const maxBytes = 1_048_576;
 const exported: readonly Format[] = ['vault', 'bitwarden', 'csv'];
 
 export async function openSource(path: string, asked: Format | undefined, world: World): Promise<Opened> {
+  const opened = await openAny(path, asked, world);
+  return { ...opened, source: withoutOddNames(opened.source) };
+}
+
+/** A token in the place of a name would become a path, which all of the organisation can read for ever. */
+function withoutOddNames(source: Source): Source {
+  const candidates = source.candidates.filter(({ segments, content }) =>
+    [...segments, ...(content.kind === 'fields' ? Object.keys(content.fields) : [])].every((name) => secretShape(name) === undefined),
+  );
+  const odd = source.candidates.length - candidates.length;
+  return odd === 0 ? source : { ...source, candidates, notes: [...(source.notes ?? []), `${odd} left out: what should be the name has the shape of a secret`] };
+}
+
+async function openAny(path: string, asked: Format | undefined, world: World): Promise<Opened> {
   if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory()) {
     const { passSource } = await import('./pass.ts');
     return { path, format: 'pass', source: passSource(path, world.env) };
