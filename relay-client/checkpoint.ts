@@ -1,10 +1,10 @@
 // Snapshots of checkpoints at the relay: leaving one, and reading one (spec/05-org-log.md §checkpoint).
 import { check } from '../protocol/errors.ts';
 import { type Hash, type OrgId, blobHash } from '../protocol/hash.ts';
-import type { Item } from '../protocol/codec.ts';
 import { limits } from '../protocol/limits.ts';
 import type { MetaKeys } from '../protocol/org-log/record.ts';
 import { decodeIndex, encodeIndex, itemsIn, openSnapshot, piecesOf, sealSnapshot, stateOf } from '../protocol/org-log/snapshot.ts';
+import type { GivenItem } from '../protocol/org-log/state-items.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { leafHash } from '../protocol/org-log/state-hash.ts';
 import type { Random } from '../protocol/random.ts';
@@ -51,7 +51,7 @@ async function leave({ client, keys, random }: LeaveDeps, { org, mkEpoch }: OrgS
 export async function readSnapshot(client: RelayClient, org: OrgId, keys: MetaKeys, address: Hash): Promise<OrgState> {
   const open = async (hash: Hash): Promise<Uint8Array> => openSnapshot(org, keys, (await client.getBlobs([hash]))[0] ?? new Uint8Array(0));
   const index = decodeIndex(await open(address));
-  const items: Item[] = [];
+  const items: GivenItem[] = [];
   for (const hash of index.pieces) items.push(...itemsIn(await open(hash)));
   return stateOf(index, items);
 }

@@ -7,7 +7,8 @@ import type { Random } from '../random.ts';
 import { openOnce, sealOnce } from '../seal.ts';
 import type { MetaKeys } from './record.ts';
 import type { OrgState } from './state.ts';
-import { stateFrom, stateLeaves, topItem } from './state-items.ts';
+import { knowLeaf } from './state-hash.ts';
+import { type GivenItem, stateFrom, stateLeaves, topItem } from './state-items.ts';
 
 interface Sealed {
   readonly epoch: number;
@@ -66,13 +67,13 @@ export function decodeIndex(content: Uint8Array): SnapshotIndex {
 }
 
 /** The items of an opened piece. */
-export function itemsIn(content: Uint8Array): readonly Item[] {
-  return decode(pieceCodec, content, limits.blobBytes).map((item) => decodeItem(item, limits.snapshotItemBytes));
+export function itemsIn(content: Uint8Array): readonly GivenItem[] {
+  return decode(pieceCodec, content, limits.blobBytes).map((bytesOf) => ({ bytes: bytesOf, item: decodeItem(bytesOf, limits.snapshotItemBytes) }));
 }
 
 /** As its maker says: whether it is the state of the checkpoint, the checkpoint's own verification tells. */
-export function stateOf({ top }: SnapshotIndex, items: Iterable<Item>): OrgState {
-  return stateFrom(top, items);
+export function stateOf({ top }: SnapshotIndex, items: Iterable<GivenItem>): OrgState {
+  return stateFrom(top, items, knowLeaf);
 }
 
 export async function sealSnapshot(org: OrgId, epoch: number, mk: Uint8Array, content: Uint8Array, random: Random): Promise<Uint8Array> {

@@ -1,5 +1,7 @@
 // Hash of everything a state says, the same in every client and language: what a checkpoint restates (spec/05-org-log.md §checkpoint).
-import { type Hash, hash } from '../hash.ts';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concat, toHex } from '../bytes.ts';
+import { type Hash, hash, label } from '../hash.ts';
 import type { OrgState } from './state.ts';
 import { type Leaf, stateLeaves, topItem } from './state-items.ts';
 
@@ -12,6 +14,14 @@ export function stateHash(state: OrgState): Hash {
 
 // States are immutable and share what did not change: each object is hashed once.
 const known = new WeakMap<object, Hash>();
+
+/**
+ * For something that was read from `bytes`, the one encoding of its item. Where the hash over all then is that of a state, the bytes are those
+ * of its items, since nobody finds others with that hash: making them again from what was read would only cost time.
+ */
+export function knowLeaf(of: object, bytes: Uint8Array): void {
+  known.set(of, toHex(sha256(concat(label('state'), bytes))) as Hash); // as hash() mints it
+}
 
 /** For who wants to hash a large state in slices: what has been hashed before costs nothing in stateHash. */
 export function leafHash({ of, item }: Leaf): Hash {

@@ -95,19 +95,25 @@ const keyItem = ({ kind, id, use }: SignerRef & { readonly use: KeyUse }, keyId:
 
 // --- And back ------------------------------------------------------------------------------------------
 
+/** With the bytes that it was read from. */
+export interface GivenItem {
+  readonly item: Item;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * The state of these items; of several about one thing the last counts. Throws E_CHECKPOINT_STATE on what is no state.
  * They may come from anybody: the result counts only where its hash is that of a checkpoint that somebody trusted has verified.
  */
-export function stateFrom(top: Item, items: Iterable<Item>): OrgState {
+export function stateFrom(top: Item, items: Iterable<GivenItem>, made: (of: object, bytes: Uint8Array) => void): OrgState {
   try {
-    return read(top, items);
+    return read(top, items, made);
   } catch (cause) {
     throw new ProtocolError('E_CHECKPOINT_STATE', 'a snapshot that is no state', { cause });
   }
 }
 
-function read(top: Item, items: Iterable<Item>): OrgState {
+function read(top: Item, items: Iterable<GivenItem>, made: (of: object, bytes: Uint8Array) => void): OrgState {
   const members = new Map<MemberId, Member>();
   const devices = new Map<Device['device'], Device>();
   const machines = new Map<MachineId, Machine>();
@@ -116,10 +122,10 @@ function read(top: Item, items: Iterable<Item>): OrgState {
   const policies = new Map<PolicyInForce['policy'], PolicyInForce>();
   const secrets = new Map<SecretId, Secret>();
   const keys = new Map<KeyId, SignerRef & { readonly use: KeyUse }>();
-  const readers: Readonly<Record<string, (fields: readonly Item[]) => unknown>> = {
+  const readers: Readonly<Record<string, (fields: readonly Item[]) => object>> = {
     member: ([body, removed]) => {
       const { member: id, name, roles } = memberAddCodec.fromItem(given(body));
-      members.set(id, { id, name, roles, removed: flag.fromItem(given(removed)) });
+      return put(members, id, { id, name, roles, removed: flag.fromItem(given(removed)) });
     },
     device: ([body, revoked]) => {
       const device = deviceAddCodec.fromItem(given(body));
@@ -129,53 +135,53 @@ function read(top: Item, items: Iterable<Item>): OrgState {
         inbox: keyIdOf('X-Wing', device.inboxKey),
         custody: keyIdOf('X-Wing', device.custodyKey),
       };
-      devices.set(device.device, { ...device, keyIds, revoked: flag.fromItem(given(revoked)) });
+      return put(devices, device.device, { ...device, keyIds, revoked: flag.fromItem(given(revoked)) });
     },
     machine: ([body, status, inGroups, owner, enrolledAt]) => {
       const machine = bodyCodecs['machine.enrol'].fromItem(given(body));
       const keyIds = { sig: keyIdOf('ES256', machine.sigKey), kem: keyIdOf('X-Wing', machine.kemKey) };
       const owned = owner === '' ? {} : { owner: hex<MemberId>(owner, 16) };
       const rest = { enrolledAt: time.fromItem(given(enrolledAt)), status: word(status, ['enrolled', 'active', 'revoked']) };
-      machines.set(machine.machine, { ...machine, keyIds, ...rest, groups: list(inGroups).map((group) => hex<GroupId>(group, 16)), ...owned });
+      return put(machines, machine.machine, { ...machine, keyIds, ...rest, groups: list(inGroups).map((group) => hex<GroupId>(group, 16)), ...owned });
     },
     token: ([body, usedBy]) => {
       const token = bodyCodecs['token.issue'].fromItem(given(body));
-      tokens.set(token.token, { ...token, ...(usedBy === '' ? {} : { usedBy: hex<MachineId>(usedBy, 16) }) });
+      return put(tokens, token.token, { ...token, ...(usedBy === '' ? {} : { usedBy: hex<MachineId>(usedBy, 16) }) });
     },
     group: ([body]) => {
       const group = bodyCodecs['group.set'].fromItem(given(body));
-      groups.set(group.group, group);
+      return put(groups, group.group, group);
     },
     policy: ([body, eh]) => {
       const policy = policyCodec.fromItem(given(body));
-      policies.set(policy.policy, { ...policy, eh: hex<Hash>(eh, 32) });
+      return put(policies, policy.policy, { ...policy, eh: hex<Hash>(eh, 32) });
     },
     secret: ([body, putEh, putTs, putBy, shares, wraps, retired]) => {
-      const put = inBytes(secretPutCodec, body);
-      secrets.set(put.secret, {
-        id: put.secret,
-        path: put.path,
-        put,
+      const version = inBytes(secretPutCodec, body);
+      return put(secrets, version.secret, {
+        id: version.secret,
+        path: version.path,
+        put: version,
         putEh: hex<Hash>(putEh, 32),
         putTs: time.fromItem(given(putTs)),
         putBy: hex<MemberId>(putBy, 16),
-        shares: [...put.shares, ...list(shares).map((share) => inBytes(shareCodec, share))],
-        wraps: [...put.wraps, ...list(wraps).map((wrap) => inBytes(wrapCodec, wrap))].sort(byRecipient),
+        shares: [...version.shares, ...list(shares).map((share) => inBytes(shareCodec, share))],
+        wraps: [...version.wraps, ...list(wraps).map((wrap) => inBytes(wrapCodec, wrap))].sort(byRecipient),
         retired: flag.fromItem(given(retired)),
       });
     },
     key: ([keyId, kind, id, use]) =>
-      void keys.set(hex<KeyId>(keyId, 32), {
+      put(keys, hex<KeyId>(keyId, 32), {
         kind: word(kind, ['device', 'machine', 'token', 'recovery']),
         id: hex(id, 16),
         use: word(use, ['sig', 'presence', 'passkey', 'kem']),
       }),
   };
-  for (const item of items) {
+  for (const { item, bytes } of items) {
     const [kind, ...fields] = list(item);
     const reader = typeof kind === 'string' && Object.hasOwn(readers, kind) ? readers[kind] : undefined;
     check(reader !== undefined, 'E_CHECKPOINT_STATE', 'something that states do not hold');
-    reader(fields);
+    made(reader(fields), bytes);
   }
   const byPath = [...secrets.values()].filter(({ retired }) => !retired).map(({ path, id }) => [pathKey(path), id] as const);
   return {
@@ -219,6 +225,11 @@ function topOf(fields: readonly Item[]): Omit<OrgState, Maps> {
     mkCommitment: hex<Hash>(mkCommitment, 32),
     checkpoint: count.fromItem(given(checkpoint)),
   };
+}
+
+function put<K, V extends object>(map: Map<K, V>, key: K, value: V): V {
+  map.set(key, value);
+  return value;
 }
 
 function mapOf<K extends string, V>(values: ReadonlyMap<K, V>): IdMap<K, V> {
