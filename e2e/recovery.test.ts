@@ -54,7 +54,7 @@ function leftBehind({ page }: Person): Promise<string> {
   });
 }
 
-test('an org of one: the browser’s profile is thrown away, two sheets of three bring it back, and a program gets its secret', async () => {
+test('[INV-RECOVERY-PAPER] an org of one: the browser’s profile is thrown away, two sheets of three bring it back, and a program gets its secret', async () => {
   const socketPath = join(dir, 'run', 'd.sock');
   await using recorder = await startRecorder();
   recorder.target = freePort();

@@ -1,6 +1,8 @@
 // The recovery kit: words, typing errors, mixed sheets, the drill, and the whole way back (spec/18-recovery.md; design row 78).
 import { describe, expect, test } from 'bun:test';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
+import fc from 'fast-check';
+import { combine as shamirCombine } from 'shamir-secret-sharing';
 import { codeOf } from '../testing/code-of.ts';
 import { seededRandom } from '../testing/seeded.ts';
 import { World, everyRole, found, textOf } from '../testing/world.ts';
@@ -60,6 +62,25 @@ describe('INV-RECOVERY-KIT t shares give the kit, fewer give nothing', () => {
     const other = await createKit(random, 3, 5);
     expect(await codeOf(combineKit([share(0), share(1), found(other.shares[2], 'share')]))).toBe('E_KIT_MIX');
     expect(await codeOf(combineKit([share(0), share(1), { ...found(other.shares[2], 'share'), kit: share(0).kit }]))).toBe('E_KIT_MIX');
+  });
+  test('row 78: whatever t and m are, t − 1 sheets are refused, also where they claim that fewer are enough', async () => {
+    const kinds = fc.integer({ min: 2, max: 6 }).chain((t) => fc.record({ t: fc.constant(t), m: fc.integer({ min: t, max: 8 }), seed: fc.nat() }));
+    await fc.assert(
+      fc.asyncProperty(kinds, async ({ t, m, seed }) => {
+        const { shares } = await createKit(seededRandom(`too few ${seed}`), t, m);
+        const few = shares.slice(seed % (m - t + 2)).slice(0, t - 1);
+        expect(await codeOf(combineKit(few))).toBe('E_QUORUM');
+        expect(await codeOf(combineKit(few.map((of) => ({ ...of, t: t - 1 }))))).toBe('E_KIT_MIX');
+      }),
+      { numRuns: 25 },
+    );
+  });
+  test('row 78: t − 1 sheets leave every secret equally possible, byte for byte', async () => {
+    const [one, two] = (await createKit(random, 2, 2)).shares;
+    const points = (value: number): Uint8Array[] =>
+      [one, two].map((of, index) => Uint8Array.of(index === 0 ? (found(of, 'share').share[0] ?? 0) : value, found(of, 'share').x));
+    const secrets = await Promise.all(Array.from({ length: 256 }, async (_, value) => (await shamirCombine(points(value)))[0]));
+    expect(new Set(secrets).size).toBe(256);
   });
   test('one of one, one of three, sixteen of sixteen', async () => {
     for (const [t, m] of [

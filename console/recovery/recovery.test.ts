@@ -1,7 +1,9 @@
 // The recovery kit through the console’s own device against a real relay: made, drilled, lost phones, delays, freezes, and what the attacker of row 78 finds.
 import { describe, expect, test } from 'bun:test';
+import { decode, encode } from '../../protocol/codec.ts';
 import type { MemberId } from '../../protocol/hash.ts';
 import { type KitShare, formatShare, kitId } from '../../protocol/recovery.ts';
+import { paths, streamPageCodec } from '../../protocol/wire.ts';
 import type { SoftMachine } from '../../testing/soft-machine.ts';
 import { type SoftPerson, type SoftWorld, joined, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
@@ -39,7 +41,7 @@ async function release(machine: SoftMachine, person: SoftPerson, path: string): 
   return (await machine.open(asked, await machine.answers(asked))).map(textOf);
 }
 
-test('losing the only phone: an org of one comes back by its kit, and a secret is released again', async () => {
+test('[INV-RECOVERY-RESEAL] losing the only phone: an org of one comes back by its kit, and a secret is released again', async () => {
   await using world = await softWorld();
   const ada = await world.founder();
   const laptop = await world.machine(ada);
@@ -139,6 +141,38 @@ describe('a kit with a delay', () => {
     expect(thief.app.phase()).toEqual({ kind: 'welcome' });
   });
 
+  test('row 78: a relay that hides the use from one admin is told on by the heads of the others', async () => {
+    await using at = await orgOfTwo();
+    const { world, ada, ben, sheets } = at;
+    const org = orgOf(ada);
+    const known = ada.app.org()?.head ?? 0;
+    await until(ben.app, () => (ben.app.org()?.head === known ? true : undefined), 'ben to have read what there is');
+    ben.platform.wire = async (url, _init, pass) => {
+      const answer = await pass();
+      if (!url.endsWith(paths.read) || !answer.ok) return answer;
+      const { records, head } = decode(streamPageCodec, await answer.bytes(), 4 * 1_048_576);
+      const shown = records.filter(({ seq }) => seq <= known);
+      const last = shown.at(-1);
+      return new Response(new Uint8Array(encode(streamPageCodec, { records: shown, head: last ? { ...head, seq: last.seq, eh: last.eh } : head })));
+    };
+    await comeBack(await open(world, world.browser(), org, sheets));
+    await until(ada.app, () => ada.app.org()?.recovering, 'ada to be told');
+    expect(ben.app.org()?.recovering).toBeUndefined();
+    // A device says at least every six hours which log it has seen.
+    world.clock.advance(7 * 3_600_000);
+    const said = Promise.withResolvers<void>();
+    ada.platform.wire = async (url, _init, pass) => {
+      const answer = await pass();
+      if (url.endsWith(paths.mail)) said.resolve();
+      return answer;
+    };
+    ada.platform.comeBack();
+    await said.promise;
+    ben.platform.comeBack();
+    await until(ben.app, () => (ben.app.org()?.notice?.code === 'E_HEAD_AHEAD' ? true : undefined), 'ben to be told that something is held back');
+    expect(ben.app.org()?.recovering).toBeUndefined();
+  });
+
   test('a new person comes in, as admin, where nobody of the old ones is left', async () => {
     await using at = await orgOfTwo();
     const { world, ada, sheets } = at;
@@ -165,7 +199,7 @@ describe('a kit with a delay', () => {
     expect(fresh.app.org()?.machines.map(({ name }) => name)).toEqual(['laptop']);
   });
 
-  test('without a delay is refused where somebody else is in the org', async () => {
+  test('[INV-RECOVERY-ALONE] without a delay is refused where somebody else is in the org', async () => {
     await using at = await orgOfTwo();
     const recovery = await at.ada.app.recovery();
     await expect(recovery.make(twoOfThree)).rejects.toMatchObject(code('E_KIT_DELAY'));
@@ -219,7 +253,7 @@ describe('row 78 what the wrong sheets give', () => {
     expect((await recovery.status())?.lastDrill).toBeUndefined();
   });
 
-  test('the words are nowhere: not in what the browser stores, not in what the relay is sent', async () => {
+  test('[INV-RECOVERY-PAPER] the words are nowhere: not in what the browser stores, not in what the relay is sent', async () => {
     await using world = await softWorld();
     const ada = await world.founder();
     const sent: Uint8Array[] = [];
@@ -248,7 +282,7 @@ describe('row 78 what the wrong sheets give', () => {
   });
 });
 
-test('where two admins are needed the kit is proposed, agreed to, and completed by one of them', async () => {
+test('[INV-RECOVERY-COMPLETE] where two admins are needed the kit is proposed, agreed to, and completed by one of them', async () => {
   await using world = await softWorld();
   const ada = await world.founder();
   const ben = await joined(world, ada, 'ben');

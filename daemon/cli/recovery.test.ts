@@ -100,7 +100,7 @@ describe('a drill at the prompt', () => {
     ]);
     expect([code, screen.includes('an older kit')]).toEqual([1, true]);
   });
-  test('words are never piped', async () => {
+  test('[INV-RECOVERY-PAPER] words are never piped', async () => {
     await using daemon = await startStubDaemon(answers({ kit }));
     expect(await run(['recovery', 'drill'], { ...daemon, input: `${sheet(0)}\n${sheet(1)}\n` })).toMatchObject({ code: 2, out: '' });
   });
