@@ -54,6 +54,12 @@ export function GettingStarted(): JSX.Element {
           <LinkButton href={formatRoute({ page: 'people', form: 'invite' })}>{w.secondAct}</LinkButton>
         </Note>
       )}
+      {!org.kit && org.secrets.length > 0 && org.me.roles.includes('admin') && (
+        <Note tone="info" icon="proof">
+          <p>{w.kit}</p>
+          <LinkButton href={formatRoute({ page: 'recovery' })}>{w.kitAct}</LinkButton>
+        </Note>
+      )}
     </>
   );
 }

@@ -75,6 +75,8 @@ export const coreWords = {
     },
     second: 'Add a second device or person: one lost phone must not lock you out.',
     secondAct: 'Add a device',
+    kit: 'Words on paper open your secrets when every phone is lost. Only what is stored after the kit is made is in it.',
+    kitAct: 'Make a recovery kit',
     askCommand: (path: string): string => `stillvault get ${path}`,
     left: (time: string): string => `${time} left`,
     asks: (who: string): string => `${who} asks`,
