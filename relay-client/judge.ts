@@ -193,6 +193,7 @@ export async function firstsOfEpochs({ client, org }: { readonly client: RelayCl
   for (let next = 0; ;) {
     const { records, head } = await client.read(orgStream(org), next);
     firsts.push(...records.filter(({ blob }) => beginsEpoch(blob)));
+    check(firsts.length <= limits.garbageRecords, 'E_RELAY_GARBAGE', 'the relay names more epochs than can be');
     next += records.length;
     if (records.length === 0 || next > head.seq) return firsts;
   }

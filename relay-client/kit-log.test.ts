@@ -85,6 +85,18 @@ describe('INV-RECOVERY-READ the kit alone reads the log, from genesis to its new
       expect((await read(world, relay, kitOf(world))).requireState().head).toEqual(world.state.head);
     }
   });
+  test('a relay that names epochs without end is read to a bound', async () => {
+    const { world, relay } = await atRelay();
+    const { org: id } = world.state;
+    const honest = relay.client(id);
+    const { records } = await honest.read(orgStream(id), 0);
+    const endless: typeof honest.read = async (stream, from) => {
+      await Promise.resolve();
+      return { head: { stream, seq: from + 100_000, eh: '22'.repeat(32) as Hash }, records: Array.from({ length: 100 }, () => records).flat() };
+    };
+    const deps = { org: id, client: { ...honest, read: endless }, newStore: () => empty, now: world.clock.now, random: world.random };
+    expect(await codeOf(openLogWithKit(deps, kitOf(world)))).toBe('E_RELAY_GARBAGE');
+  });
   test('a relay that is away is not a kit that fits nothing', async () => {
     const { world, relay } = await atRelay();
     relay.bend = () => {
