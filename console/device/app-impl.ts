@@ -162,20 +162,19 @@ export function createApp(platform: Platform): App {
         await booted;
         if (phase.kind !== 'welcome' && phase.kind !== 'waiting') throw new ConsoleError('E_DECIDED', 'this browser has a device already');
         const joining = await startJoin(platform, link, deviceName);
-        return {
+        return wrapped({
           ...joining,
-          confirm: () =>
-            act(async () => {
-              const session = await joining.confirm();
-              if (!session) {
-                booted = boot();
-                return 'proposed';
-              }
-              boots++;
-              await start(session);
-              return 'done';
-            }),
-        };
+          confirm: async () => {
+            const session = await joining.confirm();
+            if (!session) {
+              booted = boot();
+              return 'proposed';
+            }
+            boots++;
+            await start(session);
+            return 'done';
+          },
+        });
       }),
     stopWaiting: () =>
       act(async () => {
@@ -232,8 +231,8 @@ export function createApp(platform: Platform): App {
     invite: (input) => withSession(async (session) => wrapped(await startInvite(session, opened().drafts, input))),
     agreeDraft: (id) => act(() => opened().drafts.agree(id)),
     refuseDraft: (id) => act(() => opened().drafts.refuse(id)),
-    setPolicy: (input) => act(() => setPolicy(platform, opened().drafts, input)),
     ...createPeopleActs({ act, opened }),
+    setPolicy: (input) => act(() => setPolicy(platform, opened().drafts, input)),
     recovery: recovery.load,
     stopRecovering: () => act(recovery.stop),
     close: () => {
@@ -242,8 +241,13 @@ export function createApp(platform: Platform): App {
     },
   };
 
+  /** What it rejects with becomes an AppFailure, too. */
   function wrapped(invite: InviteSession): InviteSession {
-    return { ...invite, confirm: () => act(() => invite.confirm()) };
+    const codes = invite.codes.catch((error: unknown) => {
+      throw asAppError(error);
+    });
+    codes.catch(() => undefined); // told by confirm() too
+    return { ...invite, codes, confirm: () => act(() => invite.confirm()) };
   }
 }
 

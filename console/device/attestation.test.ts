@@ -1,12 +1,14 @@
 // Attestation at enrolment: what the terms demand, a right proof, and everything that is none (WebAuthn Level 3 §6.5, §8.2; spec/11-enrolment.md §attestation).
 import { expect, test } from 'bun:test';
-import { type AttestationProof, attestationChallenge } from '../../protocol/attestation.ts';
-import { fromHex } from '../../protocol/bytes.ts';
+import { decode } from 'cborg';
+import { type AttestationProof, attestationChallenge, verifyAttestationFacts } from '../../protocol/attestation.ts';
+import { encodeUtf8, fromHex } from '../../protocol/bytes.ts';
 import type { MemberId, OrgId } from '../../protocol/hash.ts';
 import { type SoftPerson, type SoftWorld, softWorld } from '../../testing/soft-org.ts';
 import { type Attest, type Maker, type MakerFaults, createMaker, metadataOf, noAttestation } from '../../testing/soft-attestation.ts';
 import { softPlatform } from '../../testing/soft-platform.ts';
 import { verifyAttestation } from './attestation.ts';
+import { verifyModel } from './certificates.ts';
 import { makeDevice } from './enrol.ts';
 import { keepModels, parseModels } from './models.ts';
 
@@ -93,14 +95,42 @@ test('row 80: bytes that are no proof, or another than the device named, are ref
     await expect(judged(maker, {}, (proof) => ({ ...proof, clientDataJSON }))).rejects.toMatchObject({ code: 'E_ATTESTATION' });
 });
 
+/** What the authenticator in Chromium’s developer tools made, once, for `invite` at this origin; its certificate stands for itself. */
+const chromium = {
+  origin: 'http://localhost:43225',
+  client: '{"type":"webauthn.create","challenge":"jC7ebJrOqvJsXZSkwJDwXBwXavfc1IWrow_-oqnKGFg","origin":"http://localhost:43225","crossOrigin":false}',
+  credentialId: fromHex('988dd70edf9f359f8a780f03b0641a604b301db48ccc3348cce1589f65d2d8e6'),
+  publicKey: fromHex('043e8a3031c8fa11f994c38dba9115cebcbd09d2539036b21930d598ab5d39d3147f84f75a0e87d656e9b6ac4580d436ef649f9f0a604d8e548c18fc17ae8f59c0'),
+  object: fromHex(
+    'a363666d74667061636b65646761747453746d74a363616c6726637369675846304402206a6120722fc7895d8d520ae7324ebbb9cd5475bc1e9c91abacc53995e593128602200c22b78920b3c4b9f1fe5fc4e4be23ad6266754d875f8b34b54b5c1a36ea6ed863783563815901d7308201d33082017aa003020102020101300a06082a8648ce3d0403023060310b30090603550406130255533111300f060355040a0c084368726f6d69756d31223020060355040b0c1941757468656e74696361746f72204174746573746174696f6e311a301806035504030c114261746368204365727469666963617465301e170d3137303731343032343030305a170d3436313131383138343032315a3060310b30090603550406130255533111300f060355040a0c084368726f6d69756d31223020060355040b0c1941757468656e74696361746f72204174746573746174696f6e311a301806035504030c1142617463682043657274696669636174653059301306072a8648ce3d020106082a8648ce3d030107034200048d617e65c9508e64bcc5673ac82a6799da3c1446682c258c463fffdf58dfd2fa3e6c378b53d795c4a4dffb4199edd7862f23abaf0203b4b8911ba0569994e101a3253023300c0603551d130101ff040230003013060b2b0601040182e51c020101040403020308300a06082a8648ce3d040302034700304402205b8ff84eddbf5a2022a1e002b436c5e067017254265f664b32da7bc18b9309fd022029521d11f5002f494b6279a34c8a0919d73afb80d217219956c35c47e308950a68617574684461746158a449960de5880e8c687434170f6476605b8fe4aeb9a28632c7995cf3ba831d97634500000001010203040506070801020304050607080020988dd70edf9f359f8a780f03b0641a604b301db48ccc3348cce1589f65d2d8e6a50102032620012158203e8a3031c8fa11f994c38dba9115cebcbd09d2539036b21930d598ab5d39d3142258207f84f75a0e87d656e9b6ac4580d436ef649f9f0a604d8e548c18fc17ae8f59c0',
+  ),
+};
+
+test('a statement that a browser’s authenticator really made is taken with its certificate on the list, and not without', async () => {
+  const { object, client, credentialId, publicKey, origin } = chromium;
+  const aaguid = fromHex('01020304050607080102030405060708');
+  const attestationDigest = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array(object)));
+  const flags = authenticatorData(object)[32] ?? 0;
+  const passkey = { credentialId, publicKey, rpId: 'localhost', aaguid, attestationDigest, backupEligible: (flags & 8) !== 0, backedUp: (flags & 16) !== 0 };
+  const facts = verifyAttestationFacts({ object, clientDataJSON: encodeUtf8(client) }, passkey, attestationChallenge(invite), [origin]);
+  await verifyModel(facts, facts.certificates, Date.UTC(2026, 11, 1));
+  const other = await createMaker(aaguid);
+  await expect(verifyModel(facts, other.model.roots, Date.UTC(2026, 11, 1))).rejects.toMatchObject({ code: 'E_ATTESTATION' });
+});
+
+function authenticatorData(object: Uint8Array): Uint8Array {
+  const { authData } = decode(object) as { readonly authData: Uint8Array }; // as browsers make it
+  return authData;
+}
+
 test('row 80: another maker, a maker nobody has metadata of, none at all, or a swapped proof', async () => {
   await using world = await softWorld();
   const { ada, maker } = await strict(world);
   const fake = await createMaker(model, 'Same name'); // the same model, by somebody who holds no root of the list
   const unknown = await createMaker(otherModel);
-  await expect(join(ada, guestWith(world, fake.attest()))).rejects.toMatchObject({ code: 'E_ATTESTATION' });
-  await expect(join(ada, guestWith(world, unknown.attest(), otherModel))).rejects.toMatchObject({ code: 'E_ATTESTATION' });
-  await expect(join(ada, guestWith(world, noAttestation))).rejects.toMatchObject({ code: 'E_ATTESTATION' });
+  await expect(join(ada, guestWith(world, fake.attest()))).rejects.toMatchObject(code('E_ATTESTATION'));
+  await expect(join(ada, guestWith(world, unknown.attest(), otherModel))).rejects.toMatchObject(code('E_ATTESTATION'));
+  await expect(join(ada, guestWith(world, noAttestation))).rejects.toMatchObject(code('E_ATTESTATION'));
   expect(ada.app.org()?.members.find(({ name }) => name === 'ben')?.devices).toEqual([]);
   // Somebody else's good proof, sent in place of one's own.
   let stolen: Awaited<ReturnType<Attest>> | undefined;
@@ -110,7 +140,7 @@ test('row 80: another maker, a maker nobody has metadata of, none at all, or a s
   const eve = guestWith(world, thief);
   const theirs = await eve.app.joinByInvite(second.link ?? '', 'eve’s');
   theirs.codes.catch(() => undefined);
-  await expect(second.codes).rejects.toMatchObject({ code: 'E_ATTESTATION' });
+  await expect(second.codes).rejects.toMatchObject(code('E_ATTESTATION'));
 }, 30_000);
 
 test('only device-bound passkeys, only listed models: judged by every client', async () => {

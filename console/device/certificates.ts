@@ -41,7 +41,8 @@ async function verifyChain(chain: readonly X509Certificate[], roots: readonly X5
   for (const [index, one] of chain.entries()) {
     check(one.notBefore <= date && date <= one.notAfter, 'E_ATTESTATION', 'a certificate that is not valid now');
     check(index === 0 || mayIssue(one), 'E_ATTESTATION', 'certified by something that is no authority');
-    if (index > 0 && roots.some((root) => root.equal(one))) return;
+    // The list may name the authenticator's own certificate, or one between.
+    if (roots.some((root) => root.equal(one))) return;
     for (const root of roots) if (mayIssue(root) && root.notBefore <= date && date <= root.notAfter && (await isSignedBy(one, root))) return;
     const next = chain[index + 1];
     check(next !== undefined && (await isSignedBy(one, next)), 'E_ATTESTATION', 'not certified by a root of the list for this model');
