@@ -25,7 +25,7 @@ export function formsOf(values: Iterable<Uint8Array>): readonly Form[] {
     for (const part of [value, ...linesOf(value)]) {
       if (part.length < minValueBytes) continue;
       add(part.slice()); // a copy: whoever gave the value wipes it
-      for (const text of textForms(part)) add(utf8.encode(text));
+      for (const text of new Set(textForms(part))) add(utf8.encode(text));
       for (const offset of [0, 1, 2]) {
         const { text, open } = base64At(part, offset);
         add(utf8.encode(text), { wraps: true, open });
@@ -75,9 +75,9 @@ function base64At(value: Uint8Array, offset: number): { readonly text: string; r
 
 /** In URLs, forms and JSON, as the usual encoders write them. */
 function textForms(value: Uint8Array): readonly string[] {
-  const url = [/[A-Za-z0-9\-_.!~*'()]/, /[A-Za-z0-9\-_.~]/, /[A-Za-z0-9\-_.~/]/, /[A-Za-z0-9\-_.*]/, /[A-Za-z0-9\-_.]/, /[A-Za-z0-9]/, /(?!)/].map((plain) =>
-    percent(value, plain),
-  );
+  const chars = Array.from(value, (byte) => String.fromCharCode(byte)).join('');
+  const special = [/[^A-Za-z0-9\-_.!~*'()]/g, /[^A-Za-z0-9\-_.~]/g, /[^A-Za-z0-9\-_.~/]/g, /[^A-Za-z0-9\-_.*]/g, /[^A-Za-z0-9\-_.]/g, /[^A-Za-z0-9]/g, /[^]/g];
+  const url = special.map((which) => chars.replace(which, percent));
   const forms = [...url, ...url.map((text) => text.replaceAll('%20', '+'))];
   const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(value);
   const json = JSON.stringify(text).slice(1, -1);
@@ -89,13 +89,7 @@ function textForms(value: Uint8Array): readonly string[] {
   return [...forms, ...forms.map(lowerPercent), ...jsonForms, ...jsonForms.map((form) => form.replace(/\\u[0-9a-f]{4}/g, upperEscape))];
 }
 
-function percent(value: Uint8Array, plain: RegExp): string {
-  return Array.from(value, (byte) => {
-    const char = String.fromCharCode(byte);
-    return plain.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  }).join('');
-}
-
+const percent = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`;
 const lowerPercent = (text: string): string => text.replace(/%[0-9A-F]{2}/g, (code) => code.toLowerCase());
 const upperEscape = (code: string): string => `\\u${code.slice(2).toUpperCase()}`;
 const escaped = (text: string, which: RegExp): string => text.replace(which, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -85,10 +85,12 @@ function startOnPipes(world: World, { path, argv, env, descriptors, stdin, mask 
   } finally {
     for (const pipe of [stdout, stderr]) if (pipe !== undefined) closeSync(pipe.write);
   }
+  const libc = runLibc();
   const pump = async (pipe: ReturnType<typeof openOutput> | undefined, fd: 1 | 2): Promise<void> => {
     if (pipe === undefined || mask === undefined) return;
-    runLibc()?.widenPipe(fd);
-    await pumpMasked(Bun.file(pipe.read).stream(), mask.stream(), (pieces) => world.writeSoon(fd, pieces), child.exited);
+    libc?.widenPipe(fd);
+    const write = (pieces: readonly Uint8Array[]): Promise<boolean> => world.writeSoon(fd, libc?.writeNow(fd, pieces) ?? pieces);
+    await pumpMasked(Bun.file(pipe.read).stream(), mask.stream(), write, child.exited);
     closeSync(pipe.read); // where nobody reads any more, the program is told by it
   };
   return { child, hasGroup, drained: Promise.all([pump(stdout, 1), pump(stderr, 2)]) };
