@@ -1,5 +1,9 @@
 // A further device gets its shares: all at once, two passkeys, to be stopped and gone on with (spec/07-custody.md §rewrap).
 import { expect, test } from 'bun:test';
+import { decode, encode } from '../../protocol/codec.ts';
+import type { Hash } from '../../protocol/hash.ts';
+import { limits } from '../../protocol/limits.ts';
+import { blobNamesCodec, blobsCodec, paths } from '../../protocol/wire.ts';
 import { type SoftPerson, type SoftWorld, softWorld, value } from '../../testing/soft-org.ts';
 
 const code = (expected: string): object => ({ failure: { code: expected } });
@@ -53,6 +57,23 @@ test('a secret that was renewed while keys were made is left out: its new versio
     [2, undefined],
     [1, undefined],
   ]);
+});
+
+test('a part that the relay has lost does not keep the others waiting, and is told when it is all that is left', async () => {
+  await using at = await founded(5);
+  let lost: Hash | undefined;
+  at.ada.platform.wire = async (url, init, pass) => {
+    const asked = url.endsWith(paths.blobsGet) ? decode(blobNamesCodec, init.body ?? new Uint8Array(0), limits.wireBytes).hashes : [];
+    lost ??= asked[2];
+    if (lost === undefined || !asked.includes(lost)) return pass();
+    const answer = await pass();
+    const { blobs } = decode(blobsCodec, new Uint8Array(await answer.arrayBuffer()), limits.wireBytes);
+    const left = encode(blobsCodec, { blobs: blobs.map((blob, index) => (asked[index] === lost ? new Uint8Array(0) : blob)) });
+    return { status: answer.status, arrayBuffer: async () => new Uint8Array(left).buffer };
+  };
+  expect(await at.ada.app.shareSecrets({})).toBe(4);
+  expect(waiting(at.ada)).toBe(1);
+  await expect(at.ada.app.shareSecrets({})).rejects.toMatchObject(code('E_WRAP_MIX'));
 });
 
 test('INV-CUSTODY-EXPOSED a device that is revoked exposes what it had, until each is renewed', async () => {

@@ -2,7 +2,7 @@
 // Two gestures, for however many secrets: the first opens this device's shares, the second signs the entries, which name the new wraps.
 import { openShare, rewrapForDevice } from '../../protocol/custody.ts';
 import { wipe } from '../../protocol/bytes.ts';
-import { check } from '../../protocol/errors.ts';
+import { ProtocolError, check } from '../../protocol/errors.ts';
 import { type DeviceId, type SecretId, hash } from '../../protocol/hash.ts';
 import type { RewrapItem, ShareCommitment, WrapEntry } from '../../protocol/org-log/bodies.ts';
 import { waitingFor } from '../../protocol/org-log/holders.ts';
@@ -10,6 +10,7 @@ import { type OrgState, type Secret, activeDevice } from '../../protocol/org-log
 import { policyFor } from '../../protocol/policy.ts';
 import { rewrapBatches, stillWaiting } from '../../protocol/rewrap.ts';
 import type { KemKey } from '../../protocol/seal.ts';
+import { getKnownBlobs } from '../../relay-client/blobs.ts';
 import type { Sharing } from '../app-secrets.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import { appendSigned } from './entries.ts';
@@ -34,15 +35,24 @@ export async function shareSecrets(session: Session, { ids, progress, ready, sig
   };
 
   const items: RewrapItem[] = [];
+  let broken: ProtocolError | undefined;
   const challenge = hash('core', ['rewrap', state.head.eh, platform.random(16)]); // stands for nothing: it only opens the keys
   await unlock(session, challenge, async ({ custody }) => {
     for (let at = 0; at < tasks.length; at += atOnce) {
       const some = tasks.slice(at, at + atOnce);
-      const wraps = await client.getBlobs(some.map(({ mine }) => mine.wrap));
+      const wraps = await getKnownBlobs(
+        client,
+        some.map(({ mine }) => mine.wrap),
+      );
       const blobs: Uint8Array[] = [];
       for (const [index, task] of some.entries()) {
         goOn();
-        const made = await wrapFor(session, state, task, custody, wraps[index] ?? new Uint8Array(0));
+        // One that somebody wrapped badly, or that the relay has lost, does not keep the others waiting.
+        const made = await wrapFor(session, state, task, custody, wraps[index] ?? new Uint8Array(0)).catch((error: unknown) => {
+          if (!(error instanceof ProtocolError)) throw error;
+          broken ??= error;
+        });
+        if (!made) continue;
         items.push(made.item);
         blobs.push(...made.blobs);
         progress?.(items.length, tasks.length);
@@ -50,6 +60,7 @@ export async function shareSecrets(session: Session, { ids, progress, ready, sig
       await client.putBlobs(blobs);
     }
   });
+  if (items.length === 0 && broken) throw broken;
   await ready?.();
   let shared = 0;
   await appendSigned(

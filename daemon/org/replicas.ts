@@ -1,6 +1,8 @@
 // The machine's own copies of sealed blobs: a relay that loses or changes them cannot stop a release (spec/09-release.md §replicas).
 import { type Hash, blobHash } from '../../protocol/hash.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
+import { getKnownBlobs } from '../../relay-client/blobs.ts';
+import { RelayClientError } from '../../relay-client/client.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import type { DaemonStore } from '../vault/store.ts';
 import type { OrgLink } from './link.ts';
@@ -21,13 +23,26 @@ export async function keepReplicas(
   }
   const fresh = [...wanted].filter((hash) => !kept.has(hash));
   if (fresh.length === 0 && kept.size === wanted.size) return;
+  let lost = 0;
   for (let at = 0; at < fresh.length; at += atOnce) {
     const some = fresh.slice(at, at + atOnce);
-    await fetchBlobs(link, store, some);
+    const missing = some.filter((hash) => !isWhole(store, hash));
     for (const hash of some) kept.add(hash);
+    for (const [index, bytes] of (await getKnownBlobs(link.client, missing)).entries()) {
+      const hash = missing[index];
+      if (hash === undefined) continue;
+      if (bytes) store.addBlob(hash, bytes);
+      else if (kept.delete(hash)) lost++;
+    }
   }
   store.keepBlobs(wanted);
   for (const hash of kept) if (!wanted.has(hash)) kept.delete(hash);
+  if (lost > 0) throw new RelayClientError('E_BLOB_MISSING', 'the relay does not have something that the log names');
+}
+
+function isWhole(store: DaemonStore, hash: Hash): boolean {
+  const own = store.blob(hash);
+  return own !== undefined && blobHash(own) === hash;
 }
 
 /** Wraps and bodies in memory at a time. */
