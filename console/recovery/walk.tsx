@@ -155,7 +155,7 @@ function Reseal({
     );
   return (
     <Section title={w.reseal}>
-      <p>{ready.length > 0 ? w.resealText(ready.length) : w.resealNone}</p>
+      <p>{rows.length === 0 ? w.resealNone : w.resealText(ready.length)}</p>
       <Rows rows={rows} />
       <FailureNote failure={act.failure} />
       {report.value && report.value.failed.length > 0 && (
@@ -170,10 +170,10 @@ function Reseal({
           <Button onClick={() => stopping.current?.abort()}>{w.stop}</Button>
         </>
       ) : (
-        ready.length > 0 &&
+        rows.length > 0 &&
         (isKitHere ? (
           <>
-            <Button wide look="strong" icon="finger" busy={act.busy} onClick={run}>
+            <Button wide look="strong" icon="finger" disabled={ready.length === 0} busy={act.busy} onClick={run}>
               {w.resealAct(ready.length)}
             </Button>
             <p class="faint">{w.passkeys}</p>

@@ -165,7 +165,7 @@ export const recoveryWords = {
     resealText: (ready: number): string =>
       `The kit opens ${plural(ready, 'secret', 'secrets')} that not all of its approvers and machines hold. Each becomes a new version under its rule; the values are on this screen at no time.`,
     resealNone: 'Everybody holds what the rules give them.',
-    resealKit: 'Type the sheets again to go on: they are not kept.',
+    resealKit: 'Type the sheets to go on: they are not kept. Those of an older kit open what was stored while it stood.',
     resealAct: (count: number): string => `Seal ${plural(count, 'secret', 'secrets')} anew`,
     resealing: (done: number, of: number): string => `${done} of ${of} sealed`,
     stop: 'Stop after this batch',
