@@ -20,6 +20,8 @@ export const limits = {
   snapshotItemBytes: 196_608,
   /** Pieces of one snapshot, a mebibyte each where it is large: several times what 10,000 secrets and 1,000 holders take. */
   snapshotPieces: 128,
+  /** Entries from one checkpoint with a snapshot to the next, at least: they take a newcomer less than a second. */
+  checkpointEvery: 1_000,
   /** Records after a checkpoint that somebody who comes reads before the log itself: 20 times what is between two. */
   recordsAhead: 20_000,
   cborDepth: 8,

@@ -30,6 +30,7 @@ export function softClock(): SoftClock {
     },
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
+        if (ms <= 0 && !signal.aborted) return void setTimeout(resolve); // a turn for others, whatever the clock says
         const end = (act: () => void) => (): void => {
           sleepers.delete(sleeper);
           act();

@@ -7,6 +7,7 @@ import type { NewEpoch } from '../../protocol/org-log/record.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import { type EnvelopeSignature, signEnvelope } from '../../protocol/sign.ts';
 import { RelayClientError } from '../../relay-client/client.ts';
+import { checkpointAfter, prepareCheckpoint } from './checkpoints.ts';
 import type { Session } from './session.ts';
 import { unlock } from './unlock.ts';
 
@@ -23,8 +24,8 @@ export interface Plan {
   /** Where others agreed before (spec/05-org-log.md §drafts). */
   readonly endorsed?: { readonly ref: DraftRef; readonly endorsements: readonly EnvelopeSignature[] };
 }
-/** A plan, or how to make it from what the log will say by then. */
-export type Step = Plan | ((state: OrgState) => Promise<Plan> | Plan);
+/** A plan, or how to make it from what the log will say by then; nothing where there is nothing to add. */
+export type Step = Plan | ((state: OrgState) => Promise<Plan | undefined> | Plan | undefined);
 
 const attempts = 3;
 
@@ -41,20 +42,26 @@ export async function appendSigned(
   for (let attempt = 1; ; attempt++) {
     const state = await session.log.sync();
     const planned = await plan(state);
-    const entries = await placed(session, state, 'draft' in planned ? [planned] : planned);
-    const last = entries.at(-1);
+    const steps = 'draft' in planned ? [planned] : planned;
+    if (steps.length === 0) return state;
+    const entries = await placed(session, state, [...steps, (after) => checkpointAfter(session, after)]);
+    const last = entries.findLast(({ plan: { draft } }) => draft.type !== 'checkpoint');
     if (!last) return state;
     const { challenge, paths } = gestureOver(entries.map(({ eh }) => eh));
     try {
-      return await unlock(session, challenge, async ({ sig, assertion }) => {
+      const done = await unlock(session, challenge, async ({ sig, assertion }) => {
         let after = state;
         for (const [index, { payload, plan: one }] of entries.entries()) {
           const signing = { signer: sig, assertion, path: paths[index] ?? [] };
-          after = await session.log.append(await signEnvelope('entry', payload, [signing], one.endorsed?.endorsements), one.rotation);
+          const appending = session.log.append(await signEnvelope('entry', payload, [signing], one.endorsed?.endorsements), one.rotation);
+          // What the person wanted is in by then.
+          after = one.draft.type === 'checkpoint' ? await appending.catch(() => after) : await appending;
           onAppended?.(one);
         }
         return after;
       });
+      prepareCheckpoint(session, done);
+      return done;
     } catch (error) {
       if (!(error instanceof RelayClientError)) throw error;
       // The answer may be what was lost, not the entry.
@@ -78,6 +85,7 @@ export async function placed(session: Session, before: OrgState, steps: readonly
   let state = before;
   for (const step of steps) {
     const plan = typeof step === 'function' ? await step(state) : step;
+    if (!plan) continue;
     const entry = frame(session, state, plan);
     const payload = encodeEntry(entry);
     state = foresee(state, entry);

@@ -45,8 +45,15 @@ export interface Draft {
   readonly epoch: number;
   readonly sealedKey: Uint8Array;
   readonly payload: Uint8Array;
+  /** Of the link's head (spec/05-org-log.md §newcomer). */
+  readonly checkpoint: number;
 }
-export const draftCodec: Codec<Draft> = record<Draft>({ epoch: [1, count], sealedKey: [2, bytes(sealOverheadBytes + 32)], payload: [3, bytesUpTo(16_384)] });
+export const draftCodec: Codec<Draft> = record<Draft>({
+  epoch: [1, count],
+  sealedKey: [2, bytes(sealOverheadBytes + 32)],
+  payload: [3, bytesUpTo(16_384)],
+  checkpoint: [4, count],
+});
 export interface DeviceSignature {
   readonly signature: Uint8Array;
   readonly assertion: Assertion;

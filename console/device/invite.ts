@@ -48,9 +48,10 @@ export async function startInvite(session: Session, drafts: Drafts, input: Invit
   const { member, alone, added } = await guestFor(session, input);
   // The link's secret is the private key of a relay session that reads and posts, and ends by itself.
   const { signer, privateKey } = await generateSigner(true);
+  const { head, checkpoint } = log.requireState();
   const invite: DeviceInvite = {
     org: me.org,
-    head: log.requireState().head,
+    head,
     member,
     joinId: toHex(platform.random(16)),
     secret: await exportPrivateKey(privateKey),
@@ -115,7 +116,7 @@ export async function startInvite(session: Session, drafts: Drafts, input: Invit
     // To that device, not to whoever has the link: the key opens every name in the log.
     const sealedKey = await sealTo(facts.inboxKey, 'mk-wrap', org, [mkEpoch, facts.device], mk);
     signed = Promise.withResolvers<DeviceSignature>();
-    await channel.send(step, attempt, encode(draftCodec, { epoch: mkEpoch, sealedKey, payload }));
+    await channel.send(step, attempt, encode(draftCodec, { epoch: mkEpoch, sealedKey, payload, checkpoint }));
     return Promise.race([signed.promise, over.promise]);
   }
 

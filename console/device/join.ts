@@ -7,11 +7,13 @@ import type { Hash } from '../../protocol/hash.ts';
 import { importSigner } from '../../protocol/keys.ts';
 import { limits } from '../../protocol/limits.ts';
 import { deviceAddCodec } from '../../protocol/org-log/bodies.ts';
+import type { Pin } from '../../protocol/org-log/pin.ts';
 import { type Proposed, entryHash, parseEntry } from '../../protocol/org-log/entry.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
 import { kemKeyFrom } from '../../protocol/seal.ts';
 import { payloadTypeOf, preAuthEncode } from '../../protocol/sign.ts';
 import { verifyText } from '../../protocol/text.ts';
+import { openAhead } from '../../relay-client/ahead.ts';
 import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
 import { createMemoryStore } from '../../relay-client/log-store.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
@@ -92,13 +94,14 @@ export async function startJoin(platform: Platform, link: string, deviceName: st
       }
       const draft = decode(draftCodec, body, 32_768);
       const mk = await inboxKey.open('mk-wrap', invite.org, [draft.epoch, made.facts.device], draft.sealedKey);
-      const log = await readLog(platform, client, invite, { ...draft, mk });
+      const pin = { ...invite.head, checkpoint: draft.checkpoint };
+      const log = await readLog(platform, client, invite, { ...draft, mk }, pin);
       const asked: Asked = { invite, state: log.requireState(), made, device, payload: draft.payload };
       check(log.history(invite.head.seq) === invite.head.eh, 'E_FORK', 'the log is not the one of the invitation');
       verifyHere(platform, asked.state);
       const intent = step === 'endorse' ? verifyProposal(asked, platform.now()) : undefined;
       const { assertion, sealedKeys } = await made.confirm(invite.org, fromHex(intent ? intentHash(intent) : verifyEntryDraft(asked)));
-      mine = { ...made.stored, status: 'joining', org: invite.org, relay: client.url, sealedKeys, start: { epoch: draft.epoch, mk } };
+      mine = { ...made.stored, status: 'joining', org: invite.org, relay: client.url, sealedKeys, start: { epoch: draft.epoch, mk }, pin };
       // Before the signature leaves: once the log has this device, this browser must be it.
       await platform.storage.begin(made.keys, new Map([[deviceRecord, encodeDevice(mine)]]));
       const signature = intent
@@ -187,11 +190,15 @@ function verifyOwn(item: Proposed, device: Uint8Array): void {
   check(item.type === 'device.add' && equalBytes(encode(deviceAddCodec, item.body), device), 'E_SAS', 'other keys than this device made');
 }
 
-async function readLog(platform: Platform, client: RelayClient, invite: DeviceInvite, { epoch, mk }: OpenedDraft): Promise<OrgLog> {
+/** As far as this device needs it to place its own signature; all is verified once it is in. */
+async function readLog(platform: Platform, client: RelayClient, invite: DeviceInvite, { epoch, mk }: OpenedDraft, pin: Pin): Promise<OrgLog> {
   const closed = (): never => {
     throw new ProtocolError('E_MK_EPOCH', 'a newer metadata key than the invitation gave');
   };
-  const log = await openOrgLog({ org: invite.org, client, store: createMemoryStore(), now: platform.now, random: platform.random, openMkWrap: closed });
+  const about = { org: invite.org, client, now: platform.now, random: platform.random, openMkWrap: closed };
+  const ahead = await openAhead(about, { epoch, mk }, pin);
+  if (ahead) return ahead;
+  const log = await openOrgLog({ ...about, store: createMemoryStore(), pin });
   log.addKey(epoch, mk);
   await log.sync();
   return log;

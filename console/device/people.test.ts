@@ -269,7 +269,7 @@ test('a relay that shows the new device another log than the link names is found
   const theirs = await ben.app.joinByInvite(invite.link ?? '', 'ben’s phone');
   await theirs.codes;
   const confirming = invite.confirm().catch(() => undefined);
-  await expect(theirs.confirm()).rejects.toMatchObject(code('E_FORK'));
+  await expect(theirs.confirm()).rejects.toMatchObject(code('E_LOG_ROLLBACK'));
   theirs.cancel();
   await confirming;
   expect(ben.platform.backend.records.size).toBe(0);
@@ -289,7 +289,7 @@ test('an admin’s draft about other keys than this device made is refused', asy
   await theirs.codes;
   for await (const { step, attempt } of channel.messages(AbortSignal.timeout(5_000))) {
     if (step !== 'commit') continue;
-    await channel.send('draft', attempt, encode(draftCodec, { epoch: 0, sealedKey: new Uint8Array(sealOverheadBytes + 32), payload: new Uint8Array(10) }));
+    await channel.send('draft', attempt, encode(draftCodec, { epoch: 0, sealedKey: new Uint8Array(sealOverheadBytes + 32), payload: new Uint8Array(10), checkpoint: 0 }));
     break;
   }
   await expect(theirs.confirm()).rejects.toMatchObject({ failure: { code: expect.stringMatching(/^E_/) as unknown } });

@@ -8,10 +8,12 @@ import type { Role } from '../../protocol/org-log/bodies.ts';
 import { openMkWrap } from '../../protocol/org-log/record.ts';
 import { type KemKey, kemKeyFrom } from '../../protocol/seal.ts';
 import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
+import { passingOver } from '../../relay-client/pass-over.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
 import type { Progress } from '../../relay-client/restore.ts';
 import type { LocalKeys, Platform } from '../platform/platform.ts';
 import { learnLateKeys } from './late-keys.ts';
+import { decisions } from './passed.ts';
 import { createLogStore, createSnapshots } from './log-store.ts';
 import { type StoredDevice, deviceRecord, encodeDevice } from './stored-device.ts';
 
@@ -27,13 +29,15 @@ export interface Session {
 
 /** Loads the stored log and verifies what this device has not; asks nobody. */
 export async function openSession(platform: Platform, keys: LocalKeys, me: StoredDevice, progress?: Progress): Promise<Session> {
-  const client = createRelayClient({ url: me.relay, org: me.org, signer: keys.presence, fetch: platform.fetch, now: platform.now, random: platform.random });
+  const relay = createRelayClient({ url: me.relay, org: me.org, signer: keys.presence, fetch: platform.fetch, now: platform.now, random: platform.random });
+  const client = passingOver(relay, await decisions(platform.storage));
   const inboxKey = await kemKeyFrom(me.inboxSeed.slice());
   const log = await openOrgLog({
     org: me.org,
     client,
     store: createLogStore(platform.storage),
     snapshots: createSnapshots(platform.storage),
+    pin: me.pin,
     now: platform.now,
     random: platform.random,
     openMkWrap: (epoch, wraps) => openMkWrap(me.org, epoch, me.device, inboxKey, wraps),

@@ -1,6 +1,7 @@
 // Who this browser is, as it lies in its storage (spec/02-keys.md).
 import { type Codec, array, bytes, bytesUpTo, count, decode, encode, flag, oneOf, record, text, time } from '../../protocol/codec.ts';
 import { type DeviceId, type Hash, type MemberId, type OrgId, deviceIdCodec, hashCodec, memberIdCodec, orgIdCodec } from '../../protocol/hash.ts';
+import { type Pin, pinCodec } from '../../protocol/org-log/pin.ts';
 import { limits } from '../../protocol/limits.ts';
 
 export interface StoredDevice {
@@ -26,6 +27,8 @@ export interface StoredDevice {
   readonly start?: { readonly epoch: number; readonly mk: Uint8Array; readonly genesis?: Uint8Array };
   /** While recovering. */
   readonly use?: PendingUse;
+  /** How far the one who let this device in had verified the log. */
+  readonly pin?: Pin;
 }
 /** What this browser announced with the kit; nothing of the kit itself. */
 export interface PendingUse {
@@ -67,6 +70,7 @@ const codec: Codec<StoredDevice> = record<StoredDevice>({
   sealedKeys: [13, bytesUpTo(1_024)],
   start: [14, startCodec, 'optional'],
   use: [15, useCodec, 'optional'],
+  pin: [16, pinCodec, 'optional'],
 });
 
 export const deviceRecord = 'device';
