@@ -16,7 +16,7 @@ import { ProtocolError, check } from '../../protocol/errors.ts';
 import { type DeviceId, type Hash, deviceIdCodec } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';
 import { sealLetter } from '../../protocol/notice.ts';
-import { adminThreshold } from '../../protocol/org-log/authority.ts';
+import { adminThreshold, memberOf } from '../../protocol/org-log/authority.ts';
 import type { Entry, Proposed, SignerRef } from '../../protocol/org-log/entry.ts';
 import { mailboxOn } from '../../protocol/org-log/record.ts';
 import type { EnvelopeSignature } from '../../protocol/sign.ts';
@@ -194,7 +194,8 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
       // The words stay those of whoever it came from first: no endorsement is over them.
       const merged = before ? { ...before.draft, endorsements: [...before.draft.endorsements, ...draft.endorsements] } : draft;
       const counted = await countEndorsements(state, merged);
-      if (counted.length === 0) return; // a draft that nobody stands behind is only somebody's word
+      // Who sends it has made no gesture by that, and a new device does not stand behind itself.
+      if (!counted.some(({ signer }) => mayVouch(state, signer, merged))) return;
       await keep(id, {
         by: before?.by ?? from.device,
         at: before?.at ?? ts,
@@ -220,8 +221,15 @@ export async function openDrafts(session: Session, onChange: () => void): Promis
 
 /** What somebody who is no admin may propose: a further device of their own. Where passkeys must be attested an admin invites it, who sees the proof. */
 function verifyOwnDevice(state: OrgState, from: Device, { items }: Pick<Draft, 'items'>): void {
-  const isOwn = items.every((item) => item.type === 'device.add' && item.body.member === from.member);
+  const [item] = items;
+  const isOwn = items.length === 1 && item?.type === 'device.add' && item.body.member === from.member;
   check(isOwn && !state.authenticators.attested, 'E_ROLE', 'a draft by somebody who is no admin');
+}
+
+/** An admin, or where the draft is a member's own device that very member. */
+function mayVouch(state: OrgState, signer: SignerRef, { items }: Pick<Draft, 'items'>): boolean {
+  const member = memberOf(state, signer);
+  return member !== undefined && (hasRole(state, member, 'admin') || items.every((item) => item.type === 'device.add' && item.body.member === member));
 }
 
 function unlessRelay(error: unknown): void {
