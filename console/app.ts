@@ -1,9 +1,10 @@
 // What the console's screens see and can do: the contract between the views and the device behind them. No DOM here.
 import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import type { DeviceRow, DraftRow, GroupRow, NewsRow, PeopleApp, TermsRow, TokenRow } from './app-people.ts';
+import type { PolicyRow, RulesApp } from './app-rules.ts';
 import type { ChangeLine } from '../protocol/change-lines.ts';
-import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
 import type { Sharing } from './app-secrets.ts';
+import type { OrgSet } from '../protocol/org-log/org-bodies.ts';
 import type { LeaseTerms, Observed } from '../protocol/request.ts';
 import type { KitTerms, RecoveringView, RecoveryApp, WaitingView } from './recovery/contract.ts';
 
@@ -26,7 +27,14 @@ export type Phase =
   | { readonly kind: 'recovering'; readonly waiting: WaitingView }
   | { readonly kind: 'ready' }
   /** The log stopped for good (E_FORK, E_LOG_ROLLBACK …): nothing can be approved. */
-  | { readonly kind: 'halted'; readonly code: string; readonly message: string };
+  | { readonly kind: 'halted'; readonly code: string; readonly message: string; /** Where a person may decide to go on. */ readonly stop?: StopView };
+
+/** The record at which the log stopped, and of a fork both entries in words. */
+export interface StopView {
+  readonly record: Hash;
+  readonly ours?: string;
+  readonly theirs?: string;
+}
 
 /** A failure as a person reads it: what happened, why, what to do next. */
 export interface AppFailure {
@@ -104,14 +112,14 @@ export interface SecretRow {
   readonly updatedAt: number;
   readonly by: string;
   readonly policy: string;
-  readonly waiting: readonly string[];
   /** Devices and machines that get a part by themselves or by `shareSecrets`; of the last kind, those whom this device can serve. */
-  readonly machines: readonly string[];
+  readonly waiting: readonly string[];
   readonly sharable: readonly string[];
   /** Those who get theirs with the next version only. */
   readonly needVersion: readonly string[];
   /** Who has a part of this version and is given none any more; or policy asks for more people than it opens with. */
   readonly exposed?: { readonly to: readonly string[]; readonly weaker: boolean };
+  readonly machines: readonly string[];
 }
 export interface LeaseRow {
   readonly id: LeaseId;
@@ -140,10 +148,6 @@ export interface MemberRow {
   readonly roles: readonly string[];
   readonly devices: readonly DeviceRow[];
   readonly me: boolean;
-}
-export interface PolicyRow {
-  readonly pattern: string;
-  readonly words: string;
 }
 /** One line of history, from verified receipts and log entries. */
 export interface HistoryRow {
@@ -197,7 +201,7 @@ export interface OrgView {
 export type ApproveStep = 'verifying-user' | 'sealing' | 'sent' | 'released';
 
 /** People, groups and the organisation's terms: console/app-people.ts. Every act may reject with an AppFailure (as `Error & { failure: AppFailure }`). Acts that need the passkey say so. */
-export interface App extends PeopleApp {
+export interface App extends PeopleApp, RulesApp {
   /** Verifies the log and every machine's receipts from the first on; `progress` counts entries and receipts. */
   audit(progress: (entries: number, receipts: number) => void): Promise<AuditReport>;
   phase(): Phase;
@@ -270,15 +274,8 @@ export interface App extends PeopleApp {
   agreeDraft(id: Hash): Promise<Outcome>;
   /** No gesture. Declines a draft, or withdraws one's own. */
   refuseDraft(id: Hash): Promise<void>;
-  /** passkey. Replaces the policy of a pattern. */
-  setPolicy(input: {
-    readonly pattern: string;
-    readonly k: number;
-    readonly approvers: readonly MemberId[];
-    readonly maxTtlS: number;
-    readonly maxUses: number;
-    readonly tier: 'low' | 'normal' | 'high';
-  }): Promise<Outcome>;
+  /** Halted: passes over the record at which the log stopped, for this device alone, and keeps it as evidence. */
+  passOver(): Promise<void>;
   /** The recovery kit: loaded when it is needed. */
   recovery(): Promise<RecoveryApp>;
   /** While recovering: gives up the device that waits here, and begins anew. */

@@ -1,9 +1,11 @@
 // Why somebody may have a path or not, in words: which policy governs, who may ask, who must approve (spec/06-policy.md §explain). Pure.
 // What it says is what a release would be judged by; it decides nothing.
+import { ProtocolError } from './errors.ts';
 import type { Hash, MachineId } from './hash.ts';
 import { limits } from './limits.ts';
-import { type Machine, type OrgState, type PolicyInForce, activeMachine, secretAt } from './org-log/state.ts';
-import { entitledMachines, machineEntitled, matches, policyFor, quorumOf, satisfies, withinHours } from './policy.ts';
+import type { Policy } from './org-log/bodies.ts';
+import { type Machine, type OrgState, type PolicyInForce, activeMachine, hasRole, secretAt } from './org-log/state.ts';
+import { entitledMachines, machineEntitled, matches, policyFor, quorumOf, satisfies, verifyReachable, withinHours } from './policy.ts';
 import { hoursWords, leaseLimitWords, machineName, machineWords, quorumWords, tierWords } from './policy-words.ts';
 
 export interface AccessAsk {
@@ -155,4 +157,20 @@ function termReasons(policy: PolicyInForce): readonly Reason[] {
     yes('reveal', revealAllowed ? 'the value may be shown on a terminal with --reveal' : 'the value is never shown on a terminal'),
     ...(hosts.length > 0 ? [yes('hosts', `to be sent to ${hosts.join(', ')} only`)] : []),
   ];
+}
+
+/** Why nobody could ever release what a rule covers, whatever devices they get; undefined where they could. */
+export function unreachableWords(state: OrgState, policy: Policy): string | undefined {
+  try {
+    verifyReachable(state, policy);
+    return undefined;
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
+  }
+  const { pattern, clauses } = policy;
+  const named = clauses.flatMap(({ members, groups }) => [...members, ...groups.flatMap((group) => state.groups.get(group)?.members ?? [])]);
+  const approvers = [...new Set(named)].filter((member) => hasRole(state, member, 'approver')).map((member) => state.members.get(member)?.name ?? '');
+  const tooMany = approvers.length > limits.quorumN ? `that is more than ${limits.quorumN} people` : undefined;
+  const who = approvers.length === 0 ? 'none of them is an approver' : `the only approvers among them are ${approvers.join(', ')}`;
+  return `nobody could release ${pattern}: it takes ${quorumWords(state, clauses)}, and ${tooMany ?? who}`;
 }

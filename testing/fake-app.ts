@@ -1,5 +1,6 @@
 // An App without keys and network, for looking at the screens: its state comes from testing/fake-states.ts, its acts change that state.
 import type { App, AppFailure, CreateStep, InviteSession, OrgView, Phase, ReviewCard } from '../console/app.ts';
+import { createFakeRules } from './fake-rules.ts';
 import { createFakeRecovery } from './fake-recovery.ts';
 import { type FakeState, machineIds, orgView } from './fake-states.ts';
 
@@ -154,8 +155,13 @@ export function createFakeApp(state: FakeState): FakeApp {
       await act(`join ${link.includes('join') ? 'link' : link}`);
       return session(state);
     },
-    setPolicy: async ({ pattern }) => act(`setPolicy ${pattern}`).then(() => outcome),
+    ...createFakeRules(() => org, act, undefined),
     setRoles: async (_member, roles) => act(`setRoles ${roles.join()}`).then(() => outcome),
+    passOver: async () => {
+      await act('passOver');
+      phase = { kind: 'ready' };
+      changed();
+    },
     recovery: () => Promise.resolve(recovery),
     stopRecovering: async () => {
       await act('stopRecovering');

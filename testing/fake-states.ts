@@ -13,6 +13,7 @@ import type {
   ReviewCard,
   SecretRow,
 } from '../console/app.ts';
+import { fakeRule } from './fake-rules.ts';
 import type { DraftRow, LossRow, NewsRow } from '../console/app-people.ts';
 import type { DeviceId, GroupId, Hash, LeaseId, MachineId, MemberId, OrgId, RequestId, SecretId } from '../protocol/hash.ts';
 import { type Observed, once } from '../protocol/request.ts';
@@ -403,6 +404,63 @@ const history: readonly HistoryRow[] = [
   },
 ];
 
+const fakeGroups = [
+  { id: groupIds.ci, name: 'ci', members: [], machines: [machineIds.build, machineIds.laptop] },
+  { id: groupIds.oncall, name: 'on-call', members: [memberIds.ben, memberIds.cem], machines: [] },
+];
+const people = { members, machines, groups: fakeGroups };
+const rules = [
+  fakeRule(people, { pattern: '**', clauses: [{ k: 1, members: [memberIds.ana, memberIds.ben], groups: [] }] }),
+  fakeRule(people, {
+    pattern: 'prod/**',
+    clauses: [
+      { k: 1, members: [], groups: [groupIds.oncall] },
+      { k: 1, members: [memberIds.ana], groups: [] },
+    ],
+    machines: { any: false, machines: [machineIds.build], groups: [groupIds.ci] },
+    maxTtlS: 900,
+    maxUses: 20,
+    reasonRequired: true,
+    revealAllowed: false,
+    hours: { days: [1, 2, 3, 4, 5], fromMinute: 480, toMinute: 1_080 },
+    exePins: ['ab'.repeat(32) as Hash], // as a SHA-256 is written
+    hosts: ['db.example.org'],
+  }),
+];
+export const changesCard: ReviewCard = card(36, {
+  kind: 'changes',
+  items: [],
+  leaseChoices: [{ label: 'Sign', terms: once }],
+  matchRequired: true,
+  needed: 2,
+  claimed: { agent: '', reason: 'quarterly review' },
+  unusual: [],
+  changes: [
+    {
+      what: 'New group 0n-call',
+      differences: [{ effect: 'widens', words: 'ben comes in' }],
+      terms: [],
+      warnings: ['looks like on-call, which exists'],
+    },
+    {
+      what: 'Rule prod/**',
+      differences: [
+        { effect: 'widens', words: 'approvers of group 0n-call is added' },
+        { effect: 'widens', words: 'longest lease: 8 h instead of 15 min' },
+        { effect: 'narrows', words: 'only host db.example.org' },
+      ],
+      terms: [],
+      warnings: [],
+    },
+  ],
+});
+const removalCard: ReviewCard = {
+  ...changesCard,
+  matchRequired: false,
+  needed: 1,
+  changes: [{ what: 'Revoke the machine old-ci', differences: [{ effect: 'narrows', words: 'asks for nothing more' }], terms: [], warnings: [] }],
+};
+
 export function orgView(part: Partial<OrgView> = {}): OrgView {
   return {
     id: hex(7, 64) as OrgId,
@@ -415,10 +473,7 @@ export function orgView(part: Partial<OrgView> = {}): OrgView {
     inbox: [],
     refused: [],
     drafts: [],
-    groups: [
-      { id: groupIds.ci, name: 'ci', members: [], machines: [machineIds.build, machineIds.laptop] },
-      { id: groupIds.oncall, name: 'on-call', members: [memberIds.ben, memberIds.cem], machines: [] },
-    ],
+    groups: fakeGroups,
     tokens: [],
     terms: {
       tAdmin: 1,
@@ -432,10 +487,7 @@ export function orgView(part: Partial<OrgView> = {}): OrgView {
     leases,
     machines,
     members,
-    policies: [
-      { pattern: '**', words: 'any 1 of ana, ben · any machine · lease up to 1 hour · normal' },
-      { pattern: 'prod/signing/**', words: '2 of ana, ben, cem · build-7 · once · high' },
-    ],
+    policies: rules,
     history,
     ...part,
   };
@@ -456,7 +508,7 @@ const fresh: Partial<OrgView> = {
   leases: [],
   machines: [],
   history: [],
-  policies: [{ pattern: '**', words: 'any 1 of ana · any machine · lease up to 1 hour · normal' }],
+  policies: rules.slice(0, 1),
   members: [
     {
       id: memberIds.ana,
@@ -566,6 +618,9 @@ export const fakeStates = {
   'card-container': opened(containerCard),
   'card-claim': opened(claimCard),
   'card-put': opened(putCard),
+  'card-changes': opened(changesCard),
+  'card-changes-removal': opened(removalCard),
+  'card-changes-signed': opened({ ...changesCard, outcome: { kind: 'stored', by: ['ana'], at: noon } }),
   'card-need': opened(needCard),
   'card-need-filled': opened({ ...needCard, outcome: { kind: 'stored', by: ['ana'], at: noon } }),
   'need-form': ready({ inbox: [needCard] }, `/secrets/${needCard.requestId}/put`),
@@ -593,7 +648,12 @@ export const fakeStates = {
   'card-frozen': opened(card(21), { frozen: true }),
   halted: {
     now: noon,
-    phase: { kind: 'halted', code: 'E_FORK', message: 'Two different entries claim the same place in the log.' },
+    phase: {
+      kind: 'halted',
+      code: 'E_FORK',
+      message: 'Two different entries claim the same place in the log.',
+      stop: { record: hashOf(31), ours: 'ana added cem (approver)', theirs: 'ana revoked build-7' },
+    },
     org: orgView(),
     at: '/inbox',
   },
@@ -639,15 +699,20 @@ export const fakeStates = {
     },
     '/people/terms',
   ),
+  rules: ready({}, '/people'),
+  'rule-new': ready({}, '/people'),
+  'rule-more': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people'),
+  'rule-refused': ready({}, '/people'),
+  'secret-access': ready({}, `/secrets/${secrets[3]?.id ?? ''}`),
   groups: ready({}, '/people/groups'),
+  'group-form': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people/groups'),
+  'machine-token-form': ready({}, '/machines'),
+  'machine-settings': ready({}, '/machines'),
   'groups-empty': ready({ groups: [] }, '/people/groups'),
   waiting: { now: noon, phase: { kind: 'waiting' }, org: undefined, at: '/inbox' },
   drafts: ready({ drafts }),
   'drafts-and-requests': ready({ drafts: drafts.slice(0, 1), inbox: [card(21)], news }),
   draft: ready({ drafts }, `/inbox/${hashOf(81)}`),
-  'group-form': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people/groups'),
-  'machine-token-form': ready({}, '/machines'),
-  'machine-settings': ready({}, '/machines'),
   news: ready({ news }),
   'machine-token': ready(
     {

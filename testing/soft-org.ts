@@ -1,7 +1,10 @@
 // An organisation made through the console's own device against a real relay: the start of every console test. Never shipped.
 import { type TestRelay, startTestRelay } from '../relay/test-world.ts';
 import type { App } from '../console/app.ts';
+import type { RuleInput } from '../console/app-rules.ts';
 import { createApp } from '../console/device/app-impl.ts';
+import { defaultPolicy } from '../console/device/policies.ts';
+import type { MemberId } from '../protocol/hash.ts';
 import { type SoftClock, type SoftOptions, type SoftPlatform, softClock, softPlatform, until } from './soft-platform.ts';
 import { SoftMachine } from './soft-machine.ts';
 
@@ -76,3 +79,9 @@ export async function joined(world: SoftWorld, admin: SoftPerson, name: string):
 export function value(text: string): { readonly kind: 'value'; readonly value: Uint8Array } {
   return { kind: 'value', value: new TextEncoder().encode(text) };
 }
+
+/** A rule that any of these people, or `k` of them, may approve. */
+export function ruleOf({ k, approvers, ...terms }: RuleTerms): RuleInput {
+  return { ...defaultPolicy, clauses: [{ k, members: [...approvers].sort(), groups: [] }], ...terms };
+}
+type RuleTerms = Pick<RuleInput, 'pattern' | 'maxTtlS' | 'maxUses' | 'tier'> & { readonly k: number; readonly approvers: readonly MemberId[] };

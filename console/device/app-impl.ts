@@ -16,9 +16,10 @@ import { revokeDevice } from './devices.ts';
 import { admitMachine, endLease, freeze, issueToken, revokeMachine } from './machines.ts';
 import { type OpenedDevice, openDevice } from './opened.ts';
 import { createPeopleActs } from './people-acts.ts';
-import { setPolicy } from './policies.ts';
+import { createRuleActs } from './policies.ts';
 import { shareSecrets } from './rewrap.ts';
 import { putSecret, retireSecret } from './secrets.ts';
+import { passOver, stopOf } from './passed.ts';
 import { createRecoveryDoor } from '../recovery/door.ts';
 import { type Session, completeStart, openSession } from './session.ts';
 import { type StoredDevice, decodeDevice, deviceRecord } from './stored-device.ts';
@@ -34,6 +35,8 @@ export function createApp(platform: Platform): App {
   const listeners = new Set<() => void>();
   let phase: Phase = { kind: 'loading' };
   let device: OpenedDevice | undefined;
+  /** Its log is asked for what stopped it. */
+  let opening: Session | undefined;
   let view: OrgView | undefined;
   let localWaits = false;
   /** A start that was overtaken ends. */
@@ -49,11 +52,14 @@ export function createApp(platform: Platform): App {
   }
   function halt({ code, what }: AppFailure): void {
     device?.stop();
-    enter({ kind: 'halted', code, message: what });
+    const log = opening?.log;
+    const stop = stopOf(log?.state, log?.halted);
+    enter({ kind: 'halted', code, message: what, ...(stop ? { stop } : {}) });
   }
 
   async function start(session: Session): Promise<void> {
     if (closing.signal.aborted) return;
+    opening = session;
     device = await openDevice(session, { onChange: changed, onHalt: halt });
     if (phase.kind !== 'halted') enter({ kind: 'ready' });
     await device.poll();
@@ -80,7 +86,8 @@ export function createApp(platform: Platform): App {
         if (!stored) return enter({ kind: 'welcome' });
         isJoining = stored.me.status === 'joining';
         if (stored.me.status === 'recovering') return recovery.wait(stored);
-        return await start(await completeStart(await openSession(platform, stored.keys, stored.me, verified)));
+        opening = await openSession(platform, stored.keys, stored.me, verified);
+        return await start(await completeStart(opening));
       } catch (error) {
         const failure = explain(error);
         if (isJoining && notYetCodes.has(failure.code)) {
@@ -232,7 +239,14 @@ export function createApp(platform: Platform): App {
     agreeDraft: (id) => act(() => opened().drafts.agree(id)),
     refuseDraft: (id) => act(() => opened().drafts.refuse(id)),
     ...createPeopleActs({ act, opened }),
-    setPolicy: (input) => act(() => setPolicy(platform, opened().drafts, input)),
+    ...createRuleActs(act, opened),
+    passOver: () =>
+      act(async () => {
+        if (phase.kind !== 'halted') throw new ConsoleError('E_GONE', 'nothing has stopped');
+        await passOver(platform.storage, opening?.log.halted, platform.now());
+        device = undefined;
+        await (booted = boot());
+      }),
     recovery: recovery.load,
     stopRecovering: () => act(recovery.stop),
     close: () => {

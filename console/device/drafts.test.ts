@@ -1,6 +1,6 @@
 // Two admins in two browsers: what needs both waits for the second, wherever and whenever that is (spec/05-org-log.md §drafts).
 import { expect, test } from 'bun:test';
-import { type SoftPerson, type SoftWorld, joined, softWorld, value } from '../../testing/soft-org.ts';
+import { type SoftPerson, type SoftWorld, joined, ruleOf, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
 
 const code = (expected: string): object => ({ failure: { code: expected } });
@@ -17,7 +17,7 @@ async function twoAdmins(world: SoftWorld): Promise<{ readonly ada: SoftPerson; 
 }
 const loosen = (app: SoftPerson['app']): Promise<string> => {
   const approvers = app.org()?.members.map(({ id }) => id) ?? [];
-  return app.setPolicy({ pattern: '**', k: 1, approvers, maxTtlS: 7_200, maxUses: 2_000, tier: 'low' });
+  return app.setPolicy(ruleOf({ pattern: '**', k: 1, approvers, maxTtlS: 7_200, maxUses: 2_000, tier: 'low' }));
 };
 const firstDraft = (person: SoftPerson, what: string) => until(person.app, () => person.app.org()?.drafts[0], what);
 
@@ -47,7 +47,7 @@ test('what narrows, and freezing, takes one admin; going on again takes both', a
       .org()
       ?.members.filter(({ me }) => me)
       .map(({ id }) => id) ?? [];
-  expect(await ada.app.setPolicy({ pattern: '**', k: 1, approvers, maxTtlS: 60, maxUses: 1, tier: 'high' })).toBe('done');
+  expect(await ada.app.setPolicy(ruleOf({ pattern: '**', k: 1, approvers, maxTtlS: 60, maxUses: 1, tier: 'high' }))).toBe('done');
   expect(await ada.app.freeze('a laptop is missing')).toBe('done');
   expect(await ada.app.unfreeze('found')).toBe('proposed');
   expect(await ben.app.agreeDraft((await firstDraft(ben, 'the draft')).id)).toBe('done');

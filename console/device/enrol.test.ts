@@ -17,7 +17,7 @@ test('three gestures make an organisation that is there after a reload', async (
   expect(ada.platform.authenticator.gestures).toBe(3);
   const before = ada.app.org();
   expect(before).toMatchObject({ name: 'Analytical Engines', me: { name: 'ada', roles: ['admin', 'approver', 'writer'] }, head: 0 });
-  expect(before?.policies).toEqual([{ pattern: '**', words: 'ada · any admitted machine · leases up to 1 h, 1000 uses · normal' }]);
+  expect(before?.policies.map(({ pattern, words }) => [pattern, words])).toEqual([['**', 'ada · any admitted machine · leases up to 1 h, 1000 uses · normal']]);
   const again = world.reload(ada);
   await until(again.app, () => again.app.org(), 'the org');
   expect(again.app.org()?.id).toBe(before?.id ?? ('' as never)); // compared only

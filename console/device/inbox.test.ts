@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { generateSigner } from '../../protocol/keys.ts';
 import type { Request } from '../../protocol/request.ts';
 import type { Hash, OrgId } from '../../protocol/hash.ts';
-import { type SoftPerson, type SoftWorld, softWorld, value } from '../../testing/soft-org.ts';
+import { type SoftPerson, type SoftWorld, ruleOf, softWorld, value } from '../../testing/soft-org.ts';
 import type { AskOptions, SoftMachine } from '../../testing/soft-machine.ts';
 import { until } from '../../testing/soft-platform.ts';
 
@@ -137,7 +137,7 @@ test('the code that the terminal shows: another one approves nothing', async () 
   await using world = await softWorld();
   const { ada, laptop } = await ready(world);
   const me = ada.app.org()?.me.member;
-  await ada.app.setPolicy({ pattern: 'prod/**', k: 1, approvers: me ? [me] : [], maxTtlS: 60, maxUses: 1, tier: 'high' });
+  await ada.app.setPolicy(ruleOf({ pattern: 'prod/**', k: 1, approvers: me ? [me] : [], maxTtlS: 60, maxUses: 1, tier: 'high' }));
   const { request } = await laptop.ask(['prod/db']);
   const card = await until(ada.app, () => ada.app.org()?.inbox[0], 'the card');
   expect(card).toMatchObject({ matchRequired: true, tier: 'high' });

@@ -9,7 +9,7 @@ import { type Drafts, openDrafts } from './drafts.ts';
 import { codeOf, explain } from './failure.ts';
 import { follow } from './follow.ts';
 import { openHeads } from './heads.ts';
-import { openHistory } from './history.ts';
+import { type History, openHistory } from './history.ts';
 import { type Inbox, createInbox } from './inbox.ts';
 import { historyMax, orgView } from './org-view.ts';
 import { type Receipts, openReceipts } from './receipts.ts';
@@ -24,6 +24,7 @@ export interface OpenedDevice {
   readonly receipts: Receipts;
   readonly drafts: Drafts;
   readonly decisions: Decisions;
+  readonly history: History;
   view(): OrgView;
   poll(): Promise<void>;
   /** Calls `progress` when the machine tells that it released. */
@@ -129,6 +130,7 @@ export async function openDevice(
     receipts,
     drafts,
     decisions,
+    history,
     view: () =>
       orgView({ session, inbox, history, receipts, drafts, heads, news, models, entries, online: follower.online, ending, notice: heads.problem() ?? notice }),
     poll: () => follower.poll(),

@@ -10,7 +10,7 @@ import { type Device, type OrgState, type Secret, activeMachine, devicesOf } fro
 import { policyFor } from '../../protocol/policy.ts';
 import { mixesScripts } from '../../protocol/text.ts';
 import { recoveringView } from '../recovery/recovering.ts';
-import type { AppFailure, HistoryRow, LeaseRow, MachineRow, MemberRow, OrgView, PolicyRow, SecretRow } from '../app.ts';
+import type { AppFailure, HistoryRow, LeaseRow, MachineRow, MemberRow, OrgView, SecretRow } from '../app.ts';
 import type { DeviceRow, GroupRow, TokenRow } from '../app-people.ts';
 import type { Drafts } from './drafts.ts';
 import type { Heads } from './heads.ts';
@@ -20,7 +20,7 @@ import { type History, viewOfRow } from './history.ts';
 import type { Inbox } from './inbox.ts';
 import { rowOfEntry } from './log-rows.ts';
 import { wordsOf } from './machines.ts';
-import { policyWords } from './policies.ts';
+import { policyRow } from './policies.ts';
 import type { KnownLease, Receipts } from './receipts.ts';
 import { servableBy } from './rewrap.ts';
 import { type Session, myDevice } from './session.ts';
@@ -67,7 +67,7 @@ export function orgView(parts: ViewParts): OrgView {
     members: memberRows(state, parts),
     policies: [...state.policies.values()]
       .filter(({ retired }) => !retired)
-      .map((policy): PolicyRow => ({ pattern: policy.pattern, words: policyWords(state, policy) }))
+      .map((policy) => policyRow(state, policy))
       .sort((a, b) => (a.pattern < b.pattern ? -1 : 1)),
     drafts: parts.drafts.rows(),
     groups: groupRows(state),

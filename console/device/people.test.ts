@@ -10,7 +10,7 @@ import { zeroHash } from '../../protocol/org-log/entry.ts';
 import { openRecord, orgStream } from '../../protocol/org-log/record.ts';
 import { sealOverheadBytes } from '../../protocol/seal.ts';
 import { type RelayClient, createRelayClient } from '../../relay-client/client.ts';
-import { type SoftWorld, joined, softWorld, value } from '../../testing/soft-org.ts';
+import { type SoftWorld, joined, ruleOf, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
 import { type InviteChannel, type InviteStep, createInviteChannel, draftCodec, revealCodec } from './invite-channel.ts';
 
@@ -38,7 +38,7 @@ test('first of two to approve wins; the other learns who it was', async () => {
   const ben = await joined(world, ada, 'ben');
   const laptop = await world.machine(ada);
   const approvers = ada.app.org()?.members.map(({ id }) => id) ?? [];
-  await ada.app.setPolicy({ pattern: '**', k: 1, approvers, maxTtlS: 3_600, maxUses: 10, tier: 'normal' });
+  await ada.app.setPolicy(ruleOf({ pattern: '**', k: 1, approvers, maxTtlS: 3_600, maxUses: 10, tier: 'normal' }));
   await ada.app.putSecret({ path: 'prod/db', value: value('shared'), description: '' });
   const asked = await laptop.ask(['prod/db']);
   const card = await until(ben.app, () => ben.app.org()?.inbox[0], 'ben’s card');
@@ -57,7 +57,7 @@ test('two of two: both must approve, and the machine opens the value with both s
   const ben = await joined(world, ada, 'ben');
   const laptop = await world.machine(ada);
   const approvers = ada.app.org()?.members.map(({ id }) => id) ?? [];
-  await ada.app.setPolicy({ pattern: 'prod/**', k: 2, approvers, maxTtlS: 0, maxUses: 1, tier: 'normal' });
+  await ada.app.setPolicy(ruleOf({ pattern: 'prod/**', k: 2, approvers, maxTtlS: 0, maxUses: 1, tier: 'normal' }));
   await ada.app.putSecret({ path: 'prod/db', value: value('four eyes'), description: '' });
   const asked = await laptop.ask(['prod/db']);
   for (const { app } of [ada, ben]) {
@@ -75,7 +75,7 @@ test('who was named after the secret was stored waits for a share, gets one, and
   await ada.app.putSecret({ path: 'prod/db', value: value('older'), description: '' });
   const ben = await joined(world, ada, 'ben');
   const approvers = ada.app.org()?.members.map(({ id }) => id) ?? [];
-  await ada.app.setPolicy({ pattern: '**', k: 1, approvers, maxTtlS: 0, maxUses: 1, tier: 'normal' });
+  await ada.app.setPolicy(ruleOf({ pattern: '**', k: 1, approvers, maxTtlS: 0, maxUses: 1, tier: 'normal' }));
   const [row] = ada.app.org()?.secrets ?? [];
   expect(row?.waiting).toEqual(['ben’s phone of ben']);
   const early = await laptop.ask(['prod/db']);

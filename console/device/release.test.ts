@@ -1,7 +1,7 @@
 // A person creates an org, stores a secret, a machine asks, the person decides: through the console's device and a real relay.
 import { expect, test } from 'bun:test';
 import type { ReviewCard } from '../app.ts';
-import { softWorld, value } from '../../testing/soft-org.ts';
+import { ruleOf, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
 
 const textOf = (secret: { readonly kind: string; readonly value?: Uint8Array }): string => new TextDecoder().decode(secret.value);
@@ -38,7 +38,7 @@ test('the approver signs every line that the card shows: also what the secret is
   const ada = await world.founder();
   const laptop = await world.machine(ada);
   const approvers = ada.app.org()?.members.map(({ id }) => id) ?? [];
-  await ada.app.setPolicy({ pattern: 'prod/**', k: 1, approvers, maxTtlS: 0, maxUses: 1, tier: 'high' });
+  await ada.app.setPolicy(ruleOf({ pattern: 'prod/**', k: 1, approvers, maxTtlS: 0, maxUses: 1, tier: 'high' }));
   await ada.app.putSecret({ path: 'prod/db', value: value('x'), description: 'the orders of all customers' });
   await laptop.ask(['prod/db']);
   const { lines } = await until(ada.app, () => ada.app.org()?.inbox[0], 'the card');

@@ -1,13 +1,12 @@
 // People and their devices, the rules that they signed, and the organisation itself.
-import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { MemberRow } from '../app.ts';
 import { InvitePage } from '../enrol/invite.tsx';
+import { Rules } from '../rules/view.tsx';
 import { FreezeButton } from '../shell/freeze.tsx';
 import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
-import { Button, LinkButton } from '../ui/button.tsx';
-import { Dialog } from '../ui/dialog.tsx';
+import { LinkButton } from '../ui/button.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Facts, Page, Section } from '../ui/page.tsx';
 import { NamedList } from '../ui/paged-list.tsx';
@@ -17,7 +16,6 @@ import { peopleWords } from '../ui/words-people.ts';
 import { GroupsPage } from './groups.tsx';
 import { MemberPage } from './member.tsx';
 import { rolesText } from './model.ts';
-import { RuleForm } from './rule-form.tsx';
 import { TermsPage } from './terms.tsx';
 
 const w = pageWords.people;
@@ -90,41 +88,5 @@ function Member({ member }: { readonly member: MemberRow }): JSX.Element {
         </ul>
       </div>
     </li>
-  );
-}
-
-function Rules(): JSX.Element {
-  const { policies, me } = useOrg();
-  const editing = useSignal<string | undefined>(undefined);
-  const isAdmin = me.roles.includes('admin');
-  const add = (
-    <Button icon="plus" onClick={() => (editing.value = '')}>
-      {w.addRule}
-    </Button>
-  );
-  return (
-    <Section title={w.rules} action={isAdmin && add}>
-      <p class="faint">{policies.length === 0 ? w.noRules : w.rulesText}</p>
-      <ul class="rows">
-        {policies.map(({ pattern, words: inWords }) => (
-          <li key={pattern} class="row rule">
-            <span class="row-what mono">{pattern}</span>
-            <span class="row-note">{inWords}</span>
-            {isAdmin && (
-              <span class="row-end">
-                <Button look="quiet" label={`${w.editRule}: ${pattern}`} onClick={() => (editing.value = pattern)}>
-                  {w.editRule}
-                </Button>
-              </span>
-            )}
-          </li>
-        ))}
-      </ul>
-      {editing.value !== undefined && (
-        <Dialog title={editing.value === '' ? w.addRule : `${w.editRule}: ${editing.value}`} onClose={() => (editing.value = undefined)}>
-          <RuleForm pattern={editing.value} onClose={() => (editing.value = undefined)} />
-        </Dialog>
-      )}
-    </Section>
   );
 }

@@ -2,6 +2,7 @@
 import { useSignal } from '@preact/signals';
 import type { JSX } from 'preact';
 import type { SecretRow } from '../app.ts';
+import { AccessPanel } from '../rules/access.tsx';
 import { formatRoute } from '../shell/routes.ts';
 import { useOrg, useStore } from '../shell/store.ts';
 import { useAct } from '../ui/act.ts';
@@ -53,6 +54,7 @@ export function SecretDetail({ secret }: { readonly secret: SecretRow }): JSX.El
           [w.machines, secret.machines.length > 0 ? listNames(secret.machines) : w.noMachines],
         ]}
       />
+      <AccessPanel path={secret.path} />
       <CopyField label={w.use} text={`stillvault get ${secret.path}`} />
       {writer && (
         <div class="actions">

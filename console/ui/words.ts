@@ -3,11 +3,13 @@
 import { coreWords } from './words-core.ts';
 import { pageWords } from './words-pages.ts';
 import { peopleWords } from './words-people.ts';
+import { ruleWords } from './words-rules.ts';
 import { recoveryWords } from './words-recovery.ts';
 
-export const words: typeof coreWords & typeof pageWords & typeof peopleWords & typeof recoveryWords = {
+export const words: typeof coreWords & typeof pageWords & typeof peopleWords & typeof recoveryWords & { readonly rules: typeof ruleWords } = {
   ...coreWords,
   ...pageWords,
   ...peopleWords,
   ...recoveryWords,
+  rules: ruleWords,
 };

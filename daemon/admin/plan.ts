@@ -1,13 +1,12 @@
 // Whether the log would take a proposal, how many people it takes, and what it does in words (spec/09-release.md §changes). Asks nobody.
+import { unreachableWords } from '../../protocol/access.ts';
 import { type ChangeLine, changeLines } from '../../protocol/change-lines.ts';
 import { type Proposable, roleFor, verifyProposable } from '../../protocol/changes.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
-import type { Policy } from '../../protocol/org-log/bodies.ts';
 import { foresee } from '../../protocol/org-log/apply.ts';
 import { adminThreshold } from '../../protocol/org-log/authority.ts';
 import type { Entry, SignerRef } from '../../protocol/org-log/entry.ts';
 import { type Device, type OrgState, devicesOf, hasRole, liveAdmins } from '../../protocol/org-log/state.ts';
-import { quorumWords } from '../../protocol/policy-words.ts';
 import { DaemonError } from '../errors.ts';
 
 export interface Plan {
@@ -51,7 +50,7 @@ function refused(state: OrgState, item: Proposable, cause: ProtocolError): Daemo
   const plain = cause.message.replace(/^E_[A-Z_]+: /, '');
   const isRule = item.type === 'policy.set' && cause.code === 'E_QUORUM';
   const message = isRule
-    ? unreachableWords(state, item.body)
+    ? (unreachableWords(state, item.body) ?? plain)
     : cause.code === 'E_FROZEN'
       ? 'the organisation is frozen: only taking away and unfreezing go on'
       : plain;
@@ -59,12 +58,4 @@ function refused(state: OrgState, item: Proposable, cause: ProtocolError): Daemo
     cause,
     next: isRule ? 'stillvault member ls; only active members with the role approver count' : 'stillvault org show',
   });
-}
-
-/** Why nobody could ever release what the rule covers. */
-function unreachableWords(state: OrgState, { pattern, clauses }: Policy): string {
-  const named = clauses.flatMap(({ members, groups }) => [...members, ...groups.flatMap((group) => state.groups.get(group)?.members ?? [])]);
-  const approvers = [...new Set(named)].filter((member) => hasRole(state, member, 'approver')).map((member) => state.members.get(member)?.name ?? '');
-  const who = approvers.length === 0 ? 'none of them is an approver' : `the only approvers among them are ${approvers.join(', ')}`;
-  return `nobody could release ${pattern}: it takes ${quorumWords(state, clauses)}, and ${approvers.length > 16 ? 'that is more than 16 people' : who}`;
 }

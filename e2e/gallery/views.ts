@@ -40,6 +40,25 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await page.getByRole('alertdialog').waitFor();
   },
   'people-terms': async (page) => page.getByText('Allow only this').waitFor(),
+  rules: async (page) => page.locator('.rule summary').nth(1).click(),
+  'rule-new': async (page) => {
+    await button(page, 'Add a rule').click();
+    await page.getByLabel('Secrets', { exact: true }).fill('prod/**');
+  },
+  'rule-more': async (page) => {
+    await button(page, 'Change: prod/**').click();
+    await page.getByRole('radio', { name: '8 h' }).check({ force: true });
+    await page.getByRole('checkbox', { name: 'Only at certain hours' }).uncheck({ force: true });
+    await page.locator('.rule-effect').scrollIntoViewIfNeeded();
+  },
+  'rule-refused': async (page) => {
+    await button(page, 'Change: **').click();
+    await page.getByLabel('How many must approve').fill('2');
+    await page.getByRole('checkbox', { name: 'ben' }).uncheck({ force: true });
+    await page.getByRole('checkbox', { name: 'Group on-call' }).uncheck({ force: true });
+    await button(page, 'Sign the rule').click();
+  },
+  'secret-access': async (page) => page.getByText('Who may have this?').scrollIntoViewIfNeeded(),
   'group-form': async (page) => {
     await button(page, 'Change: on-call').click();
     await page.getByRole('dialog').waitFor();
