@@ -9,6 +9,7 @@ import { Mark } from '../ui/mark.tsx';
 import { FailureNote, Note } from '../ui/note.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { FreezeDialog } from './freeze.tsx';
+import { Halted } from './halted.tsx';
 import { type Heard, documentTitle, newsOf, nothingHeard, waitingCards } from './model.ts';
 import { Late } from './late.tsx';
 import type { LatePage } from './late-pages.ts';
@@ -29,7 +30,7 @@ export function Shell(): JSX.Element {
     case 'waiting':
       return <Late page={route.value.page === 'join' ? 'join' : 'waiting'} />;
     case 'halted':
-      return <Halted code={phase.value.code} message={phase.value.message} />;
+      return <Halted {...phase.value} />;
     case 'ready':
       if (route.value.page === 'join') return <Late page="join" />;
       return org.value ? <Frame /> : <Opening />;
@@ -57,20 +58,6 @@ export function Opening({
         </p>
       )}
       <FailureNote failure={failure} />
-    </main>
-  );
-}
-
-function Halted({ code, message }: { readonly code: string; readonly message: string }): JSX.Element {
-  return (
-    <main class="solo" id="main">
-      <Mark />
-      <h1>{coreWords.shell.halted}</h1>
-      <Note tone="danger" icon="warning" title={message} role="alert">
-        <p class="faint">{coreWords.common.code(code)}</p>
-      </Note>
-      <p>{coreWords.shell.haltedText}</p>
-      <p>{coreWords.shell.haltedNext}</p>
     </main>
   );
 }

@@ -51,6 +51,14 @@ export const coreWords = {
     newRequest: (who: string, what: string): string => `New request: ${who} asks for ${what}.`,
     soon: (what: string): string => `The request for ${what} ends in 30 seconds.`,
   },
+  halted: {
+    ours: 'This device has',
+    theirs: 'The relay shows',
+    record: 'Record',
+    pass: 'Go on without this record',
+    title: 'Go on without this record?',
+    text: 'Only after the admins have compared their logs and agree that yours is right. This device then treats the record as if it were not there, keeps it as evidence, and goes on from the log that it has. Nothing that does not verify is accepted, and nobody else is told.',
+  },
   freeze: {
     open: 'Freeze everything',
     lead: 'Is something wrong? One act ends every lease and stops every release.',
