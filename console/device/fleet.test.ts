@@ -94,3 +94,29 @@ test('a person is removed with one gesture, what is lost is told before, and the
   await until(ben.app, () => (ben.app.phase().kind === 'ready' ? undefined : true), 'ben to be out');
   await expect(ada.app.removeMember(me)).rejects.toMatchObject(code('E_MIN_ADMINS'));
 });
+
+test('a member who is no admin revokes a further device of their own, and nobody else’s', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const ben = await joined(world, ada, 'ben');
+  const invite = await ben.app.invite({ ownDevice: true });
+  const laptop = world.browser();
+  const theirs = await laptop.app.joinByInvite(invite.link ?? '', 'ben’s laptop');
+  await Promise.all([invite.codes, theirs.codes]);
+  await Promise.all([invite.confirm(), theirs.confirm()]);
+  await ada.app.agreeDraft((await until(ada.app, () => ada.app.org()?.drafts[0], 'the draft')).id);
+  const device = await until(
+    ben.app,
+    () =>
+      ben.app
+        .org()
+        ?.members.find(({ me }) => me)
+        ?.devices.find(({ me }) => !me),
+    'ben’s laptop',
+  );
+  await ben.app.revokeDevice(device.id);
+  expect(ben.app.org()?.members.find(({ me }) => me)?.devices).toHaveLength(1);
+  const hers = ben.app.org()?.members.find(({ name }) => name === 'ada')?.devices[0];
+  if (!hers) throw new Error('ada has no device');
+  await expect(ben.app.revokeDevice(hers.id)).rejects.toMatchObject(code('E_NO_ROLE'));
+});

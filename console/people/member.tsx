@@ -46,7 +46,7 @@ export function MemberPage({ id }: { readonly id: string }): JSX.Element {
         {member.devices.length === 0 && <p class="faint">{w.noDevice}</p>}
         <ul class="cards">
           {member.devices.map((device) => (
-            <Device key={device.id} device={device} onRevoke={isAdmin && !device.me ? () => (revoking.value = device) : undefined} />
+            <Device key={device.id} device={device} onRevoke={(isAdmin || member.me) && !device.me ? () => (revoking.value = device) : undefined} />
           ))}
         </ul>
       </Section>

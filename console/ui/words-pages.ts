@@ -207,7 +207,7 @@ export const pageWords = {
     revoke: 'Revoke',
     revokeTitle: (name: string): string => `Revoke ${name}?`,
     revokeText:
-      'It approves and signs nothing more, and its word about the log no longer counts. You are asked twice: for the revocation, and for new keys that it does not get. Replace secrets that it could approve if it was stolen.',
+      'It approves and signs nothing more, its word about the log no longer counts, and it gets no key that comes later. Replace secrets that it could approve if it was stolen.',
     revoked: (name: string): string => `${name} is revoked.`,
     roles: { admin: 'Admin', approver: 'Approver', writer: 'Writer' },
     rules: 'Rules',
