@@ -434,7 +434,7 @@ export const changesCard: ReviewCard = card(36, {
   matchRequired: true,
   needed: 2,
   claimed: { agent: '', reason: 'quarterly review' },
-  unusual: [],
+  unusual: ['looks like on-call, which exists'],
   changes: [
     {
       what: 'New group 0n-call',
@@ -703,7 +703,7 @@ export const fakeStates = {
   'rule-new': ready({}, '/people'),
   'rule-more': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people'),
   'rule-refused': ready({}, '/people'),
-  'secret-access': ready({}, `/secrets/${secrets[3]?.id ?? ''}`),
+  'secret-access': ready({}, `/secrets/${secrets[0]?.id ?? ''}`),
   groups: ready({}, '/people/groups'),
   'group-form': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people/groups'),
   'machine-token-form': ready({}, '/machines'),

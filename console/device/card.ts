@@ -34,7 +34,11 @@ export function cardOf(state: OrgState, verified: VerifiedRequest, { put, change
     ...(changes ? { changes: changes.lines } : {}),
     lease: request.lease,
     leaseChoices: changes ? [{ label: 'Sign', terms: once }] : put ? [{ label: 'Store', terms: once }] : need ? [] : leaseChoices(request.lease),
-    unusual: put ? [...unusual, ...(put.ver > 1 ? [`replaces version ${put.ver - 1}`] : [])] : unusual,
+    unusual: changes
+      ? [...changes.lines.flatMap(({ warnings }) => warnings), ...unusual]
+      : put
+        ? [...unusual, ...(put.ver > 1 ? [`replaces version ${put.ver - 1}`] : [])]
+        : unusual,
     issuedAt: request.issuedAt,
     expiresAt: request.expiresAt,
     needed: Math.max(changes?.needed ?? 1, ...policies.map((policy) => quorumOf(state, policy).k)),
