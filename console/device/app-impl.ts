@@ -245,6 +245,7 @@ export function createApp(platform: Platform): App {
         if (phase.kind !== 'halted') throw new ConsoleError('E_GONE', 'nothing has stopped');
         await passOver(platform.storage, opening?.log.halted, platform.now());
         device = undefined;
+        enter({ kind: 'loading' });
         await (booted = boot());
       }),
     recovery: recovery.load,

@@ -1,6 +1,6 @@
 // A log that stopped at somebody's record goes on when the person at the device says so, and the record is kept (spec/05-org-log.md §sync).
 import { expect, test } from 'bun:test';
-import { zeroHash, encodeEntry, entryHash } from '../../protocol/org-log/entry.ts';
+import { encodeEntry, entryHash, zeroHash } from '../../protocol/org-log/entry.ts';
 import { orgStream, sealRecord } from '../../protocol/org-log/record.ts';
 import { signEnvelope } from '../../protocol/sign.ts';
 import { type SoftPerson, joined, softWorld } from '../../testing/soft-org.ts';
@@ -28,7 +28,7 @@ async function poison({ platform }: SoftPerson): Promise<void> {
   await client.append({
     stream,
     seq: page.head.seq + 1,
-    prev: page.head.eh,
+    prev: page.head.eh ?? zeroHash,
     eh,
     blob: await sealRecord({ org, stream }, mkEpoch, mk, envelope, platform.random),
   });

@@ -6,7 +6,7 @@ import { InboxPage } from '../inbox/view.tsx';
 import { Button } from '../ui/button.tsx';
 import { Icon } from '../ui/icons.tsx';
 import { Mark } from '../ui/mark.tsx';
-import { FailureNote, Note } from '../ui/note.tsx';
+import { FailureNote } from '../ui/note.tsx';
 import { coreWords } from '../ui/words-core.ts';
 import { FreezeDialog } from './freeze.tsx';
 import { Halted } from './halted.tsx';
