@@ -134,7 +134,7 @@ export function createDesk({ client, release, variables, ask, isLazy, random, no
       for (const { path, policy } of infos.values())
         if ((policy.hosts ?? []).length === 0)
           throw new StillvaultError('policy_forbids', `${path} may be sent nowhere: its policy names no host; nobody was asked`, {
-            next: `stillvault info ${path}`,
+            next: 'an admin names its hosts: stillvault policy export > policy.yaml, then hosts: [api.example.com] in its rule, then stillvault policy apply -f policy.yaml',
             detail: 'E_POLICY',
           });
       if (isLazy || items.size === 0) return;

@@ -4,7 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { SecretInfo } from '../../protocol/local-api.ts';
-import { failure, readyStatus, someLease, startStubDaemon, type StubAnswers } from '../../testing/stub-daemon.ts';
+import { failure, readyStatus, someLease, showing, startStubDaemon, type StubAnswers } from '../../testing/stub-daemon.ts';
 import { catalogue } from './catalogue.ts';
 import { nearest } from './terminal/nearest.ts';
 import { countdown, durationText, parseDuration, printable } from './terminal/text.ts';
@@ -67,6 +67,8 @@ approvers                  2 of ben, ada
 machines                   any admitted machine
 lease                      up to 15m, 20 uses, for process
 tier                       high, a reason is required
+hosts                      none: no proxy and no HTTP tool may send it
+reveal                     never shown
 policy                     prod/**
 approver half              2 of ben, ada
 machine half               build-1
@@ -101,6 +103,7 @@ waiting for a new version  build-2
     expect((await run(['lease', 'end', '--all'], daemon)).code).toBe(0);
     expect(daemon.asks.filter(({ call }) => call.startsWith('POST')).map(({ body }) => body)).toEqual([{ id: someLease.id }, { all: true }]);
     expect(await run(['lease', 'end', '3f'], daemon)).toMatchObject({ code: 2, err: 'stillvault: 3f fits 2 leases\n  next: stillvault lease ls\n' });
+    expect((await run(['lease', 'end', 'zz'], daemon)).err).toBe('stillvault: no live lease begins with zz\n  next: stillvault lease ls\n');
     for (const words of [['end'], ['end', '--all', '3f9a'], ['what']]) expect((await run(['lease', ...words], daemon)).code).toBe(2);
   });
   test('log', async () => {
@@ -271,6 +274,22 @@ describe('the list of commands', () => {
     expect((await run(['__proto__'])).code).toBe(2);
     expect(await run(['--jsn'])).toMatchObject({ code: 2, out: '', err: 'stillvault: unknown option --jsn: did you mean --json?\n  next: stillvault help\n' });
   });
+  test('a command that is given no verb names those it has', async () => {
+    expect((await run(['relay'])).err).toStartWith('stillvault: relay what? serve, check, backup or restore\n');
+    expect((await run(['console'])).err).toStartWith('stillvault: console what? serve\n');
+  });
+  test.each([
+    ['is not there', 'nothing.env', 'there is no file nothing.env'],
+    ['is a folder', '/', '/ is a folder'],
+  ])('a file that %s is told as that', async (_, file, words) => {
+    await using daemon = await startStubDaemon(answers);
+    for (const command of [
+      ['run', '--env-file', file, '--', 'true'],
+      ['inject', '-i', file],
+      ['put', 'a', '--field', `b=@${file}`],
+    ])
+      expect((await run(command, daemon)).err).toContain(words);
+  });
   test('colours only where they help', async () => {
     const coloured = await onTerminal(['lgo']);
     expect(coloured.screen).toContain('\x1b[31m');
@@ -326,6 +345,7 @@ describe('words', () => {
   });
   test('on a narrow terminal code and time stay, and the line never wraps', async () => {
     await using daemon = await startStubDaemon({
+      ...showing(true),
       'POST /v1/release': (ask) =>
         ask.event({ ...waiting, paths: ['prod/a-very-long-path/of/a/database-primary'], expires_at: new Date(Date.now() + 100_000).toISOString() }),
     });

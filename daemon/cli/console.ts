@@ -16,6 +16,7 @@ export const command: Command = {
     'The page comes from this program, so the relay cannot change it. An organisation\nlists the origins that its passkeys may be used at: create it, or add your device,\nat this address.',
   ],
   async run({ args, world, output }) {
+    if (args.operands.length === 0) throw usage('console what? serve', 'stillvault console serve --relay https://relay.example');
     if (args.operands.length !== 1 || args.operands[0] !== 'serve') throw usage(`unknown: console ${args.operands.map(printable).join(' ')}`);
     const given = args.text('relay');
     const relay = given === undefined ? undefined : relayOrigin(given);

@@ -43,7 +43,9 @@ async function endByPrefix(
   const chosen = ids.map((prefix) => {
     const found = live.filter(({ id }) => id.startsWith(prefix));
     if (found.length > 1) throw usage(`${printable(prefix)} fits ${found.length} leases`, 'stillvault lease ls');
-    return found[0]?.id ?? prefix; // one that has ended meanwhile: the daemon says so
+    // One that has ended meanwhile is no mistake: the daemon says so.
+    if (found[0] === undefined && !/^[0-9a-f]{32}$/.test(prefix)) throw usage(`no live lease begins with ${printable(prefix)}`, 'stillvault lease ls');
+    return found[0]?.id ?? prefix;
   });
   const ended: LeaseSummary[] = [];
   for (const id of new Set(chosen)) ended.push(...(await end(id)));

@@ -24,9 +24,7 @@ export const command: Command = {
     wait: { about: 'until it is filled or over; Ctrl-C leaves it open' },
   },
   notes: [
-    'It stays open for 7 days, also when this machine restarts. Asked again, it',
-    'says how it stands, and nobody is asked twice. Once it is there, ask for a',
-    'release as always: stillvault get, run.',
+    'It stays open for 7 days, also when this machine restarts. Asked again, it\nsays how it stands, and nobody is asked twice. Once it is there, ask for a\nrelease as always: stillvault get, run.',
   ],
   async run({ args, world, output, client }) {
     const [verb, path, ...more] = args.operands;

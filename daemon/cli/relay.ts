@@ -35,6 +35,7 @@ export const command: Command = {
   async run({ args, world, output }) {
     const [verb = '', file, ...more] = args.operands;
     const data = args.text('data') ?? world.env['STILLVAULT_RELAY_DATA'] ?? `${dataFolder(world.env, undefined)}/relay`;
+    if (verb === '') throw usage('relay what? serve, check, backup or restore');
     if (more.length > 0 || (file === undefined) !== (verb === 'serve' || verb === 'check'))
       throw usage(`unknown: relay ${args.operands.map(printable).join(' ')}`);
     if (verb === 'serve') return serve(args, data, world, output);

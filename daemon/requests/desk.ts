@@ -68,7 +68,7 @@ export async function release(deps: DeskDeps, ask: Ask, wanted: ReleaseAsk, take
     return ask.reply.json({ event: 'released', from: 'lease', values: leased.values, approved_by: leased.approvedBy, lease: leased.lease });
   }
   if (wanted.leaseOnly) {
-    const next = 'ask without --lease-only, so that a person can decide';
+    const next = 'ask again without --no-wait or --lease-only, so that a person can decide';
     if (leased.kind === 'scope') throw new DaemonError('policy_forbids', 'E_LEASE_SCOPE', 'a lease exists, but it belongs to another program', { next });
     throw new DaemonError('expired', 'E_EXPIRED', 'no lease covers this now', { next });
   }

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { usage } from '../terminal/arguments.ts';
 import type { Output } from '../terminal/output.ts';
 import { promptTwice } from '../terminal/prompt.ts';
-import { printable } from '../terminal/text.ts';
+import { printable, unreadable } from '../terminal/text.ts';
 import type { World } from '../terminal/world.ts';
 
 export interface Reading {
@@ -71,7 +71,7 @@ function readFile(file: string): Uint8Array {
     if (statSync(file).size > maxValueBytes) throw tooLong('a value');
     return readFileSync(file);
   } catch (error) {
-    throw error instanceof Error && 'code' in error && error.code !== 'usage' ? usage(`${printable(file)} cannot be read`) : error;
+    throw error instanceof Error && 'code' in error && error.code !== 'usage' ? unreadable(file, error) : error;
   }
 }
 

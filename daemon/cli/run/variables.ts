@@ -4,7 +4,7 @@ import { type Value, parseReference } from '../../../sdk/client.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
 import { type Item, nameOf, valueOf } from '../../../sdk/template.ts';
 import { usage } from '../terminal/arguments.ts';
-import { printable } from '../terminal/text.ts';
+import { printable, unreadable } from '../terminal/text.ts';
 
 export type ProgramEnvironment = Readonly<Record<string, string>>;
 
@@ -73,8 +73,8 @@ export function wordOf(value: Value): string {
 function readEnvFile(file: string): string {
   try {
     return readFileSync(file === '-' ? 0 : file, 'utf8');
-  } catch {
-    throw usage(`${printable(file)} cannot be read`);
+  } catch (error) {
+    throw unreadable(file, error);
   }
 }
 

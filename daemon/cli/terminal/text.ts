@@ -1,4 +1,5 @@
 // Words for people: text of others made harmless once more, times, durations, lists (spec/10-local-api.md §command-line).
+import type { StillvaultError } from '../../../sdk/errors.ts';
 import { usage } from './arguments.ts';
 
 /** Control, bidi, zero-width and tag characters, line separators, lone surrogates: what can move the cursor or reorder a line. */
@@ -15,6 +16,15 @@ export function printableJson(value: unknown, indent?: number): string {
   return text.replace(/[^\n\x20-\x7e]/gu, (char) =>
     char.search(unsafe) < 0 ? char : [...Array(char.length).keys()].map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
   );
+}
+
+/** Why a file that somebody named gave nothing. */
+export function unreadable(file: string, error: unknown): StillvaultError {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  const name = printable(file);
+  if (code === 'ENOENT') return usage(`there is no file ${name}`, 'check the path; it is looked for from this folder');
+  if (code === 'EISDIR') return usage(`${name} is a folder`);
+  return usage(code === 'EACCES' ? `${name}: this user may not read it` : `${name} cannot be read`);
 }
 
 /** `15m`, `90s`, `1h30m`, or seconds. Throws usage. */
