@@ -101,6 +101,11 @@ export function releasing(
   };
 }
 
+/** What `--reveal` asks first: whether the policy lets a value be shown. */
+export function showing(revealAllowed: boolean): StubAnswers {
+  return { 'GET /v1/secrets/info': ({ json, query }) => json({ path: query.get('path'), policy: { pattern: 'prod/**', revealAllowed } }) };
+}
+
 export const readyStatus: Status = {
   version: '0.1.0',
   state: 'ready',

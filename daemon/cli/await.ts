@@ -6,7 +6,7 @@ import { parseDuration } from './terminal/text.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Call, Command } from './terminal/command.ts';
 import { Interrupted, type Output } from './terminal/output.ts';
-import { releasedNote } from './terminal/released.ts';
+import { releasedNote, verifyShowable } from './terminal/released.ts';
 import { waitingText } from './terminal/waiting.ts';
 
 export const command: Command = {
@@ -41,6 +41,7 @@ export const command: Command = {
       return 12;
     }
     try {
+      if (toTerminal) await verifyShowable(client(), released.values);
       releasedNote(output, released, world.now());
       print(output, released, toTerminal);
     } finally {

@@ -1,7 +1,7 @@
 // `stillvault get` as a process, against a daemon that says what the test wants.
 import { describe, expect, test } from 'bun:test';
 import { exitCodes, failureCodes } from '../../protocol/local-api.ts';
-import { failure, releasing, someLease, startStubDaemon, waitingEvent, type StubAnswers } from '../../testing/stub-daemon.ts';
+import { failure, releasing, showing, someLease, startStubDaemon, waitingEvent, type StubAnswers } from '../../testing/stub-daemon.ts';
 import { lastJson, onTerminal, run, start } from './test-command-line.ts';
 
 const value = 'correct horse \u00e9\n\n';
@@ -88,15 +88,24 @@ describe('the terminal as the place where the value goes', () => {
     expect(daemon.asks).toEqual([]);
   });
   test('with --reveal shows it, a newline after it, and what moves the cursor as text', async () => {
-    await using daemon = await startStubDaemon({ 'POST /v1/release': releasing({ a: 'x\x1b]0;evil\x07y' }, 'lease') });
+    await using daemon = await startStubDaemon({ ...showing(true), 'POST /v1/release': releasing({ a: 'x\x1b]0;evil\x07y' }, 'lease') });
     const { code, screen } = await onTerminal(['get', 'a', '--reveal'], daemon);
     expect(code).toBe(0);
     expect(screen).toContain('x\\u{1b}]0;evil\\u{7}y\r\n');
     expect(screen).not.toContain('\x1b]');
   });
   test('with --reveal -n no newline follows', async () => {
-    await using daemon = await startStubDaemon({ 'POST /v1/release': releasing({ a: 'abc' }, 'lease') });
+    await using daemon = await startStubDaemon({ ...showing(true), 'POST /v1/release': releasing({ a: 'abc' }, 'lease') });
     expect((await onTerminal(['get', 'a', '--reveal', '-n'], daemon)).screen).toBe('abc');
+  });
+  test('with --reveal, where the policy lets it be shown to nobody: refused before anybody is asked', async () => {
+    await using daemon = await startStubDaemon({ ...showing(false), ...approving });
+    const { code, screen } = await onTerminal(['get', 'prod/db-primary', '--reveal'], daemon);
+    expect(code).toBe(15);
+    expect(screen).toContain('prod/db-primary is shown on no screen: its rule prod/** does not allow it');
+    expect(screen).not.toContain('correct horse');
+    expect(daemon.asks.map(({ call }) => call)).toEqual(['GET /v1/secrets/info']);
+    expect((await run(['get', 'prod/db-primary', '--reveal'], daemon)).out).toBe(value);
   });
 });
 
@@ -113,7 +122,7 @@ describe('while people decide', () => {
   });
 
   test('on a terminal: in place, gone when done', async () => {
-    await using daemon = await startStubDaemon(approving);
+    await using daemon = await startStubDaemon({ ...showing(true), ...approving });
     const { screen } = await onTerminal(['get', 'prod/db-primary', '--reveal'], daemon);
     expect(screen).toMatch(line);
     expect(screen).toContain("\r\x1b[2Kshown on ben's phone 12:03\r\n\r\x1b[2Kwaiting for ben");
@@ -123,6 +132,7 @@ describe('while people decide', () => {
   test('a daemon that takes its time: said at once on a terminal, and Ctrl-C works', async () => {
     const withdrawn = Promise.withResolvers<void>();
     await using daemon = await startStubDaemon({
+      ...showing(true),
       'POST /v1/release': async (ask) => {
         await ask.gone;
         withdrawn.resolve();
@@ -196,6 +206,7 @@ describe('while people decide', () => {
   test('Ctrl-C typed at a terminal withdraws', async () => {
     const withdrawn = Promise.withResolvers<void>();
     await using daemon = await startStubDaemon({
+      ...showing(true),
       'POST /v1/release': async (ask) => {
         ask.event(waitingEvent(['prod/db-primary']));
         await ask.gone;

@@ -4,7 +4,7 @@ import { parseReference, type Released, type Value } from '../../sdk/client.ts';
 import { type Arguments, type Options, usage } from './terminal/arguments.ts';
 import type { Command } from './terminal/command.ts';
 import type { Output } from './terminal/output.ts';
-import { releasedNote } from './terminal/released.ts';
+import { releasedNote, verifyShowable } from './terminal/released.ts';
 import { parseCount, parseDuration, printable } from './terminal/text.ts';
 import { awaitPeople } from './terminal/waiting.ts';
 
@@ -45,6 +45,7 @@ export const command: Command = {
     const ask = { items: [item], ...askFrom(args) };
     const toTerminal = world.isTerminal(1);
     if (toTerminal && !args.has('reveal')) throw usage('this would show the secret on the screen', `pipe it into the program that needs it, or add --reveal`);
+    if (toTerminal) await verifyShowable(client(), [item]);
     const released = await awaitPeople({ world, output }, (waiting) => client().release(ask, waiting));
     const value = released.values[0];
     if (value === undefined) throw usage('the daemon released nothing');

@@ -3,12 +3,13 @@ import { describe, expect, test } from 'bun:test';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { releasing, startStubDaemon, type StubAnswers } from '../../testing/stub-daemon.ts';
+import { releasing, showing, startStubDaemon, type StubAnswers } from '../../testing/stub-daemon.ts';
 import { onTerminal, run } from './test-command-line.ts';
 
 const odd = `a"b'c\n$d: é\u2028`;
 const listed = (path: string, ...fields: string[]) => ({ path, version: 1, fields, description: '', updatedAt: '2026-11-23T12:00:00.000Z', entitled: true });
 const known: StubAnswers = {
+  ...showing(true),
   'GET /v1/secrets': (ask) => ask.json([listed('prod/db', 'user'), listed('prod/raw')]),
   'POST /v1/release': releasing({ 'prod/db': odd, 'prod/db#user': 'ben', 'prod/raw': Uint8Array.of(0, 255) }),
 };
@@ -101,5 +102,9 @@ describe('INV-INJECT-OUT a file', () => {
     expect((await onTerminal(['inject', '-i', dir.path('template')], daemon)).code).toBe(2);
     expect(daemon.asks).toEqual([]);
     expect((await onTerminal(['inject', '-q', '-i', dir.path('template'), '--reveal'], daemon)).screen).toContain('ben');
+    await using silent = await startStubDaemon({ ...known, ...showing(false) });
+    const refused = await onTerminal(['inject', '-i', dir.path('template'), '--reveal'], silent);
+    expect([refused.code, refused.screen.includes('shown on no screen')]).toEqual([15, true]);
+    expect(silent.asks.some(({ call }) => call === 'POST /v1/release')).toBe(false);
   });
 });

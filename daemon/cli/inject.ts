@@ -5,8 +5,8 @@ import { askFrom, askOptions } from './get.ts';
 import { type Target, openTarget } from './inject/target.ts';
 import { usage } from './terminal/arguments.ts';
 import type { Command } from './terminal/command.ts';
-import { releasedNote } from './terminal/released.ts';
-import { counted, printable } from './terminal/text.ts';
+import { releasedNote, verifyShowable } from './terminal/released.ts';
+import { counted, printable, unreadable } from './terminal/text.ts';
 import { awaitPeople } from './terminal/waiting.ts';
 import type { World } from './terminal/world.ts';
 import { readFileSync, statSync } from 'node:fs';
@@ -37,10 +37,12 @@ export const command: Command = {
     if (template.items.length === 0) throw usage('there is no {{ stillvault://… }} in this template');
     const ask = askFrom(args);
     const file = args.text('out');
-    if ((file === undefined || file === '-') && world.isTerminal(1) && !args.has('reveal'))
+    const toTerminal = (file === undefined || file === '-') && world.isTerminal(1);
+    if (toTerminal && !args.has('reveal'))
       throw usage('this would show secrets on the screen', 'pipe it into the program that needs it, write it with -o FILE, or add --reveal');
     const target = openTarget(file, args.text('in'), args.has('force'));
     await verifyKnown(client(), template);
+    if (toTerminal) await verifyShowable(client(), template.items);
     const released = await awaitPeople({ world, output }, (waiting) => client().release({ items: template.items, ...ask }, waiting));
     releasedNote(output, released, world.now());
     write(template, released, target, (bytes) => output.data(bytes));
@@ -65,7 +67,7 @@ function readFile(file: string): Uint8Array {
     if (statSync(file).size > maxTemplateBytes) throw usage(`${printable(file)} is longer than ${maxTemplateBytes} bytes`);
     return readFileSync(file);
   } catch (error) {
-    throw error instanceof Error && 'next' in error ? error : usage(`${printable(file)} cannot be read`);
+    throw error instanceof Error && 'next' in error ? error : unreadable(file, error);
   }
 }
 
