@@ -1,8 +1,8 @@
 // Every bound of the MCP server, with its reason (spec/13-mcp.md §bounds).
 
 export const bounds = {
-  /** A call waits no longer for people: hosts cut calls off at 60 s. */
-  waitMs: 45_000,
+  /** A call takes no longer than 45 s, its answer included: hosts cut calls off at 60 s. */
+  waitMs: 44_500,
   /** stillvault_request waits only until people were asked; a slow relay is no reason to block. */
   announceS: 5,
   /** A host that shows progress keeps the call alive. */

@@ -136,14 +136,15 @@ for (const era of eras)
       const call = host.call('stillvault_run', run, {
         onprogress: ({ progress, message }) => {
           seen.push({ progress, message });
-          if (seen.length === 3) enough.resolve();
+          // On a busy machine a few of them come before people were asked.
+          if (seen.length >= 3 && message?.startsWith('Waiting') === true) enough.resolve();
         },
       });
       await enough.promise;
       people.approve();
       expect((await call).structured['status']).toBe('ok');
       expect(seen.slice(0, 3).map(({ progress }) => progress)).toEqual([1, 2, 3]);
-      expect(seen[2]?.message).toContain('Waiting for ben or ada to approve prod/db (code 47)');
+      expect(seen.some(({ message }) => message?.includes('Waiting for ben or ada to approve prod/db (code 47)'))).toBe(true);
     });
 
     test('INV-MCP-LINK that can open addresses is given the console’s once, without anything secret, and accepting it decides nothing', async () => {
