@@ -82,6 +82,43 @@ test('[INV-RECOVERY-RESEAL] losing the only phone: an org of one comes back by i
   expect(await release(laptop, fresh, 'prod/db')).toEqual(['still mine']);
 });
 
+test('[INV-RECOVERY-RESEAL] sealing anew goes in batches, stops between them, goes on after a reload with the sheets, and leaves what others renewed', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const laptop = await world.machine(ada);
+  const sheets = await makeKit(ada, { t: 1, m: 1, delayMs: 0 });
+  const paths = Array.from({ length: 35 }, (_, index) => `prod/key-${String(index).padStart(2, '0')}`);
+  for (const path of paths) await ada.app.putSecret({ path, value: value(`of ${path}`), description: '' });
+  const org = orgOf(ada);
+  ada.app.close();
+  const fresh = world.browser();
+  await comeBack(await open(world, fresh, org, sheets));
+  const first = await fresh.app.recovery();
+  const stop = new AbortController();
+  const before = fresh.platform.authenticator.gestures;
+  const ids = first.walk().reseal.map(({ id }) => id);
+  expect(ids).toHaveLength(35);
+  expect(await first.reseal(ids, () => stop.abort(), stop.signal)).toEqual({ done: 32, failed: [] });
+  expect(fresh.platform.authenticator.gestures - before).toBe(1);
+  // A writer types one of those that are left: it is not sealed over.
+  await fresh.app.putSecret({ path: 'prod/key-33', value: value('typed anew'), description: '' });
+
+  const again = world.reload(fresh);
+  await until(again.app, () => (again.app.org()?.online ? true : undefined), 'the page to be back');
+  const second = await again.app.recovery();
+  expect(second.walk()).toMatchObject({ isKitHere: false });
+  await expect(second.reseal(ids, () => undefined, new AbortController().signal)).rejects.toMatchObject(code('E_RECOVERY'));
+  await second.hold(sheets);
+  expect(second.walk().reseal.map(({ path }) => path)).toEqual(['prod/key-32', 'prod/key-34']);
+  expect(await second.reseal(ids, () => undefined, new AbortController().signal)).toMatchObject({ failed: [] });
+  expect(second.walk().reseal).toEqual([]);
+  expect(again.app.org()?.secrets.map(({ version }) => version)).toEqual(paths.map(() => 2));
+  second.forget();
+  expect(second.walk().isKitHere).toBe(false);
+  expect(await release(laptop, again, 'prod/key-34')).toEqual(['of prod/key-34']);
+  expect(await release(laptop, again, 'prod/key-33')).toEqual(['typed anew']);
+}, 20_000);
+
 describe('a kit with a delay', () => {
   async function orgOfTwo(): Promise<{ world: SoftWorld; ada: SoftPerson; ben: SoftPerson; sheets: readonly KitShare[] } & AsyncDisposable> {
     const world = await softWorld();

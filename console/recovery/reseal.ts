@@ -78,7 +78,6 @@ export async function reseal(
       requireRole(session, state, 'writer');
       const plans: Plan[] = [];
       for (const id of batch) {
-        signal.throwIfAborted();
         const secret = state.secrets.get(id);
         if (!secret || failed.has(id) || missingFrom(state, secret) !== 'somebody') continue; // somebody else was faster
         try {
