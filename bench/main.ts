@@ -1,12 +1,13 @@
 // `npm run bench`: every figure that the project states, measured in this tree, in one run, paired where there is a peer.
 //   npm run bench                 all figures as text
 //   npm run bench -- --json       as one JSON object on standard output
-//   npm run bench -- --only get   one of: get, read, release, relay, scale, rewrap, proxy, mask, console
+//   npm run bench -- --only get   one of: get, read, release, freeze, relay, scale, rewrap, proxy, mask, console
 import { existsSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { consoleFigures } from './console.ts';
+import { freezeFigures } from './freeze.ts';
 import { getCommand } from './get-command.ts';
 import { leasedRead } from './leased-read.ts';
 import { maskFigures } from './mask.ts';
@@ -42,6 +43,7 @@ await measure('release', 'release without the human, each leg (ms)', async () =>
   await using world = await createWorldApart();
   return await releaseLegs(world);
 });
+await measure('freeze', 'from a signed freeze until the last lease is gone, four machines (ms)', () => freezeFigures());
 await measure('relay', 'relay: 5,000 idle connections, then whole loops with full sync', async () => ({
   idle: await idleConnections(),
   loops: await wholeLoops(),
