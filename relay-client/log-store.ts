@@ -17,6 +17,8 @@ export interface SnapshotStore {
   readonly build: string;
   load(): Promise<Uint8Array | undefined>;
   keep(snapshot: Uint8Array): Promise<void>;
+  /** A turn for others: a large state takes seconds to write. */
+  pause(): Promise<void>;
 }
 /** Position of the last entry in the relay's stream, which also counts records that are no entries. */
 export interface StreamCursor {

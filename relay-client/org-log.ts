@@ -14,7 +14,7 @@ import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
 import { type JudgeDeps, type Judged, asError, entryIn, haltingCodes, judgeRecord, readKeysBack, verifyEpoch, verifyNoFork } from './judge.ts';
 import type { LogStore, SnapshotStore, StoredEntry, StreamCursor } from './log-store.ts';
-import { type Progress, createProofs, keepState, restore } from './restore.ts';
+import { type Progress, createKeeper, createProofs, restore } from './restore.ts';
 
 export interface OrgLogDeps {
   readonly org: OrgId;
@@ -71,7 +71,8 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   const restored = await restore(deps, deps.store, stored?.count ?? 0);
   if (restored.refused !== undefined) deps.onSnapshotProblem?.(restored.refused);
   const { hashes } = restored;
-  let { state, kept } = restored;
+  const keep = createKeeper(deps, hashes, restored.kept);
+  let { state } = restored;
   // Of the last entry; what lies after it and was no entry is looked at again by the next start.
   let cursor: StreamCursor = stored?.cursor ?? start?.cursor ?? { seq: -1, eh: zeroHash };
   let tail = cursor;
@@ -95,7 +96,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   };
 
   check(cursor.seq < 0 || state !== undefined, 'E_LOG_ROLLBACK', 'the stored log has lost its entries');
-  kept = await keepState(deps, state, hashes, kept);
+  keep(state);
 
   /** Nobody sees a log that has not come to its pin: no release, no gesture, no list. */
   function known(): OrgState | undefined {
@@ -127,7 +128,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       throw error;
     }
     if (leftOut && !(state && deps.isHolder?.(state))) throw leftOut;
-    kept = await keepState(deps, state, hashes, kept);
+    keep(state);
     if (state) return state;
     const isEmpty = tail.seq < 0;
     tail = cursor;

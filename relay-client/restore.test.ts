@@ -18,6 +18,7 @@ const { state } = org;
 function place(): SnapshotStore & { kept: Uint8Array | undefined } {
   const store = {
     build: 'one',
+    pause: () => Promise.resolve(),
     kept: undefined as Uint8Array | undefined, // widened: it is set later
     load: () => Promise.resolve(store.kept),
     keep: (snapshot: Uint8Array) => {
@@ -88,6 +89,15 @@ describe('INV-SNAPSHOT-OWN a start from the snapshot', () => {
     await keepState(deaf, { ...state, tAdmin: 0.5 }, hashesOf(org), 0);
     expect(problems).toHaveLength(1);
     expect(store.kept).toBeUndefined();
+  });
+
+  test('others have their turn while it is written, and what stands in two places still does', async () => {
+    let turns = 0;
+    const store = { ...place(), pause: () => Promise.resolve(void turns++) };
+    await keepState({ snapshots: store }, state, hashesOf(org), 0);
+    expect(turns).toBeGreaterThan(8);
+    const twice = { one: state.groups, two: { three: state.groups, four: state } };
+    expect(decodePlain(encodePlain(twice))).toEqual(twice);
   });
 
   test('a short log is not kept: verifying it costs nothing', async () => {

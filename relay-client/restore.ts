@@ -3,9 +3,9 @@
 import { ProtocolError, check } from '../protocol/errors.ts';
 import type { OrgId } from '../protocol/hash.ts';
 import { advance } from '../protocol/org-log/apply.ts';
-import { decodePlain, encodePlain } from '../protocol/org-log/state-bytes.ts';
+import { decodePlain, decodeSlices, encodeSlices, inTurns } from '../protocol/org-log/state-bytes.ts';
 import type { Head, OrgState } from '../protocol/org-log/state.ts';
-import { stateHash } from '../protocol/org-log/state-hash.ts';
+import { hashSlices, stateHash } from '../protocol/org-log/state-hash.ts';
 import { type HashList, createHashList } from './hash-list.ts';
 import type { EntrySource, SnapshotStore, StoredEntry } from './log-store.ts';
 
@@ -106,8 +106,19 @@ interface Snapshot {
   readonly hashes: Uint8Array;
 }
 
-/** Verified entries after which the state is kept again: encoding a large one takes a second. */
+/** Verified entries after which the state is kept again: encoding a large one takes seconds, in slices. */
 const snapshotEvery = 1_000;
+
+/** Keeps states as they come, one at a time, and nobody waits for it. */
+export function createKeeper(deps: Parameters<typeof keepState>[0], hashes: HashList, from: number): (state: OrgState | undefined) => void {
+  let kept = from;
+  let isBusy = false;
+  return (state) => {
+    if (isBusy) return; // the next sync finds what has come meanwhile
+    isBusy = true;
+    void keepState(deps, state, hashes, kept).then((now) => ([kept, isBusy] = [now, false]));
+  };
+}
 
 /** Keeps the state after `kept` entries where enough have come. Never while more is to come. */
 export async function keepState(
@@ -117,15 +128,19 @@ export async function keepState(
   kept: number,
 ): Promise<number> {
   if (!snapshots || !state || hashes.length - kept < snapshotEvery) return kept;
+  const now = hashes.length;
   await keepSnapshot(snapshots, state, hashes).catch((error: unknown) => onSnapshotProblem?.(error)); // a start without one takes longer, that is all
-  return hashes.length;
+  return now;
 }
 
 // Kept only once it has been read back and says the same: a start has no time to hash everything.
 async function keepSnapshot(snapshots: SnapshotStore, state: OrgState, hashes: HashList): Promise<void> {
   const snapshot: Snapshot = { build: snapshots.build, state, hashes: hashes.bytes().slice(0, 32 * (state.head.seq + 1)) };
-  const bytes = encodePlain(snapshot);
-  const again = decodePlain(bytes) as Snapshot; // what the line above wrote
+  const { pause } = snapshots;
+  const bytes = await inTurns(encodeSlices(snapshot), pause);
+  const again = (await inTurns(decodeSlices(bytes), pause)) as Snapshot; // what the line above wrote
+  await inTurns(hashSlices(state), pause);
+  await inTurns(hashSlices(again.state), pause);
   check(stateHash(again.state) === stateHash(state), 'E_CHECKPOINT_STATE', 'a state that does not read as it was written');
   await snapshots.keep(bytes);
 }

@@ -4,7 +4,7 @@ import { type Hash, hashCodec } from '../../protocol/hash.ts';
 import { limits } from '../../protocol/limits.ts';
 import type { MetaKeys } from '../../protocol/org-log/record.ts';
 import type { LogStore, SnapshotStore } from '../../relay-client/log-store.ts';
-import type { DeviceStorage } from '../platform/platform.ts';
+import type { DeviceStorage, Platform } from '../platform/platform.ts';
 import { entryHash } from '../../protocol/org-log/entry.ts';
 import { parseEnvelope } from '../../protocol/sign.ts';
 
@@ -54,8 +54,9 @@ export function createLogStore(storage: DeviceStorage): LogStore {
 const stateName = 'log-state';
 
 /** The storage's own key makes sure that this device wrote it. The build is the name of this very file, which is made from its content. */
-export function createSnapshots(storage: DeviceStorage): SnapshotStore {
+export function createSnapshots({ storage, sleep }: Pick<Platform, 'storage' | 'sleep'>): SnapshotStore {
   return {
+    pause: () => sleep(0, new AbortController().signal),
     build: new URL(import.meta.url).pathname,
     load: async () => (await storage.read(stateName)).get(stateName),
     keep: (snapshot) => storage.write(new Map([[stateName, snapshot]])),

@@ -36,7 +36,7 @@ export async function openSession(platform: Platform, keys: LocalKeys, me: Store
     org: me.org,
     client,
     store: createLogStore(platform.storage),
-    snapshots: createSnapshots(platform.storage),
+    snapshots: createSnapshots(platform),
     pin: me.pin,
     now: platform.now,
     random: platform.random,

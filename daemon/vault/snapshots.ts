@@ -26,6 +26,7 @@ export function createSnapshots(
   const place = [org, machine, build];
   return {
     build,
+    pause: () => new Promise((resolve) => void setImmediate(resolve)),
     load: async () => {
       const kept = store.snapshot();
       if (!kept) return undefined;

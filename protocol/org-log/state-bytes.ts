@@ -8,8 +8,32 @@ const tags = ['undefined', 'false', 'true', 'uint', 'known', 'text', 'hex', 'byt
 type Tag = (typeof tags)[number];
 const tagOf = Object.fromEntries(tags.map((tag, index) => [tag, index])) as Readonly<Record<Tag, number>>; // of exactly these
 
-/** Plain data: text, whole numbers from zero, flags, undefined, bytes, lists, objects, IdMaps. Anything else is a mistake of ours and throws. */
+/** Elements of a map of the state between two turns: a few milliseconds. */
+const sliceElements = 64;
+
+/** Runs slices to their end, at once. */
+export function atOnce<T>(slices: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done === true) return value;
+  }
+}
+
+/** Runs slices, with a turn for others after each. */
+export async function inTurns<T>(slices: Generator<void, T>, pause: () => Promise<void>): Promise<T> {
+  for (;;) {
+    const { done, value } = slices.next();
+    if (done === true) return value;
+    await pause();
+  }
+}
+
 export function encodePlain(value: unknown): Uint8Array {
+  return atOnce(encodeSlices(value));
+}
+
+/** Plain data: text, whole numbers from zero, flags, undefined, bytes, lists, objects, IdMaps. Anything else is a mistake of ours and throws. */
+export function* encodeSlices(value: unknown): Generator<void, Uint8Array> {
   let out = new Uint8Array(1 << 16);
   let size = 0;
   // One table for texts, shapes and objects: each is known by the number of its first appearance.
@@ -63,26 +87,53 @@ export function encodePlain(value: unknown): Uint8Array {
       number(item.length);
       for (const element of item) write(element);
     } else if (item instanceof IdMap) {
-      number(tagOf.map);
-      number(item.size);
-      for (const [key, element] of item.entries()) {
-        text(String(key));
+      for (const [key, element] of elementsOf(item)) {
+        text(key);
         write(element);
       }
-    } else {
-      if (Object.getPrototypeOf(item) !== Object.prototype) throw new TypeError('an object of a kind that states do not hold');
-      const names = Object.keys(item);
-      number(tagOf.object);
-      text(names.join());
-      for (const name of names) write(Reflect.get(item, name));
+    } else for (const name of namesOf(item)) write(Reflect.get(item, name));
+  }
+  function elementsOf(map: IdMap<string, unknown>): Generator<[string, unknown]> {
+    number(tagOf.map);
+    number(map.size);
+    return map.entries();
+  }
+  function namesOf(item: object): readonly string[] {
+    if (Object.getPrototypeOf(item) !== Object.prototype) throw new TypeError('an object of a kind that states do not hold');
+    const names = Object.keys(item);
+    number(tagOf.object);
+    text(names.join());
+    return names;
+  }
+  // The maps of a state are what takes time; they lie at most two objects deep.
+  function* slowly(item: unknown, depth: number): Generator<void> {
+    const isMap = item instanceof IdMap;
+    if (!isMap && (depth === 2 || !isObject(item))) return write(item);
+    if (isKnown(item)) return;
+    if (!isMap) for (const name of namesOf(item)) yield* slowly(Reflect.get(item, name), depth + 1);
+    else {
+      let written = 0;
+      for (const [key, element] of elementsOf(item)) {
+        text(key);
+        write(element);
+        if (++written % sliceElements === 0) yield;
+      }
     }
   }
-  write(value);
+  yield* slowly(value, 0);
   return out.slice(0, size);
 }
 
-/** Throws E_CHECKPOINT_STATE on bytes that encodePlain does not make. They are authentic by then: this is about damage, not about attackers. */
+function isObject(item: unknown): item is object {
+  return typeof item === 'object' && item !== null && Object.getPrototypeOf(item) === Object.prototype;
+}
+
 export function decodePlain(bytes: Uint8Array): unknown {
+  return atOnce(decodeSlices(bytes));
+}
+
+/** Throws E_CHECKPOINT_STATE on bytes that encodePlain does not make. They are authentic by then: this is about damage, not about attackers. */
+export function* decodeSlices(bytes: Uint8Array): Generator<void, unknown> {
   const known: unknown[] = [];
   let at = 0;
   const bad = 'not a state that was kept here';
@@ -168,7 +219,21 @@ export function decodePlain(bytes: Uint8Array): unknown {
         check(false, 'E_CHECKPOINT_STATE', bad);
     }
   }
-  const value = read();
+  function* slowly(depth: number): Generator<void, unknown> {
+    const tag = tags[bytes[at] ?? -1];
+    if (tag !== 'map' && (tag !== 'object' || depth === 2)) return read();
+    at++;
+    const place = known.push(undefined) - 1;
+    const entries: [string, unknown][] = [];
+    if (tag === 'map')
+      for (let left = count(); left > 0; left--) {
+        entries.push([text(), read()]);
+        if (left % sliceElements === 0) yield;
+      }
+    else for (const name of text().split(',')) if (name !== '') entries.push([name, yield* slowly(depth + 1)]);
+    return (known[place] = tag === 'map' ? IdMap.from(entries) : Object.fromEntries(entries));
+  }
+  const value = yield* slowly(0);
   check(at === bytes.length, 'E_CHECKPOINT_STATE', bad);
   return value;
 }

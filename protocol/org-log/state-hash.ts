@@ -23,7 +23,17 @@ export function knowLeaf(of: object, bytes: Uint8Array): void {
   known.set(of, toHex(sha256(concat(label('state'), bytes))) as Hash); // as hash() mints it
 }
 
-/** For who wants to hash a large state in slices: what has been hashed before costs nothing in stateHash. */
+/** Hashes a large state in slices: stateHash finds the rest done. */
+export function* hashSlices(state: OrgState): Generator<void, void> {
+  let seen = 0;
+  for (const leaf of stateLeaves(state)) {
+    leafHash(leaf);
+    if (++seen % sliceLeaves === 0) yield;
+  }
+}
+const sliceLeaves = 64;
+
+/** What has been hashed before costs nothing. */
 export function leafHash({ of, item }: Leaf): Hash {
   const before = known.get(of);
   if (before !== undefined) return before;
