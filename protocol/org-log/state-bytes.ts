@@ -86,7 +86,7 @@ export function* encodeSlices(value: unknown): Generator<void, Uint8Array> {
       number(tagOf.list);
       number(item.length);
       for (const element of item) write(element);
-    } else if (item instanceof IdMap) {
+    } else if (isIdMap(item)) {
       for (const [key, element] of elementsOf(item)) {
         text(key);
         write(element);
@@ -107,7 +107,7 @@ export function* encodeSlices(value: unknown): Generator<void, Uint8Array> {
   }
   // The maps of a state are what takes time; they lie at most two objects deep.
   function* slowly(item: unknown, depth: number): Generator<void> {
-    const isMap = item instanceof IdMap;
+    const isMap = isIdMap(item);
     if (!isMap && (depth === 2 || !isObject(item))) return write(item);
     if (isKnown(item)) return;
     if (!isMap) for (const name of namesOf(item)) yield* slowly(Reflect.get(item, name), depth + 1);
@@ -122,6 +122,11 @@ export function* encodeSlices(value: unknown): Generator<void, Uint8Array> {
   }
   yield* slowly(value, 0);
   return out.slice(0, size);
+}
+
+// Whatever its keys and values are: keys are text, values are looked at one by one.
+function isIdMap(item: unknown): item is IdMap<string, unknown> {
+  return item instanceof IdMap;
 }
 
 function isObject(item: unknown): item is object {
