@@ -29,10 +29,9 @@ const keptCodec: Codec<Kept> = record<Kept>({
 const prefix = 'passed/';
 
 export async function decisions(storage: DeviceStorage): Promise<readonly Decision[]> {
-  // Written under its record by `passOver`, which takes only codes of the protocol.
   return [...(await storage.read(prefix))].map(([name, bytes]) => ({
-    record: name.slice(prefix.length) as Hash,
-    code: decode(keptCodec, bytes, 2 * limits.entryBytes + 256).code as ProtocolError['code'],
+    record: name.slice(prefix.length) as Hash, // kept under its record below
+    code: decode(keptCodec, bytes, 2 * limits.entryBytes + 256).code as ProtocolError['code'], // as decisionFor gave it
   }));
 }
 
