@@ -700,6 +700,7 @@ export const fakeStates = {
     '/people/terms',
   ),
   rules: ready({}, '/people'),
+  'rules-terms': ready({}, '/people'),
   'rule-new': ready({}, '/people'),
   'rule-more': ready({ terms: { ...orgView().terms, needed: 2 } }, '/people'),
   'rule-refused': ready({}, '/people'),

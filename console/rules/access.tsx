@@ -12,6 +12,15 @@ import { ruleWords } from '../ui/words-rules.ts';
 const icons = { yes: 'check', no: 'cross', depends: 'warning' } as const;
 
 export function AccessPanel({ path }: { readonly path: string }): JSX.Element {
+  return (
+    <Section title={ruleWords.access}>
+      <p class="faint">{ruleWords.accessLead}</p>
+      <AccessReasons path={path} />
+    </Section>
+  );
+}
+
+export function AccessReasons({ path }: { readonly path: string }): JSX.Element {
   const { app, now } = useStore();
   const { machines } = useOrg();
   const asked = useSignal('');
@@ -19,8 +28,7 @@ export function AccessPanel({ path }: { readonly path: string }): JSX.Element {
   const machine = active.find(({ id }) => id === asked.value)?.id;
   const access = app.explain(path, { now: now.value, ...(machine ? { machine } : {}) });
   return (
-    <Section title={ruleWords.access}>
-      <p class="faint">{ruleWords.accessLead}</p>
+    <>
       {active.length > 0 && (
         <Select
           label={ruleWords.askedOn}
@@ -37,7 +45,7 @@ export function AccessPanel({ path }: { readonly path: string }): JSX.Element {
           <ReasonRow key={index} reason={reason} />
         ))}
       </dl>
-    </Section>
+    </>
   );
 }
 

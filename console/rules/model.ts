@@ -2,6 +2,7 @@
 import type { GroupId, Hash, MachineId, MemberId } from '../../protocol/hash.ts';
 import type { LeaseScope, Policy, Tier } from '../../protocol/org-log/bodies.ts';
 import { clockWords } from '../../protocol/policy-words.ts';
+import { verifyPath } from '../../protocol/text.ts';
 import type { MemberRow } from '../app.ts';
 import type { RuleInput } from '../app-rules.ts';
 import { pageWords } from '../ui/words-pages.ts';
@@ -123,6 +124,15 @@ export const tiers: readonly Tier[] = ['low', 'normal', 'high'];
 export const scopes: readonly LeaseScope[] = ['process', 'exe', 'machine'];
 
 export const partsOf = (text: string): readonly string[] => [...new Set(text.split(/[\s,]+/).filter((part) => part !== ''))];
+/** A name that a secret could have. */
+export function isPath(text: string): boolean {
+  try {
+    verifyPath(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
 const isCount = (text: string, max: number): boolean => /^[1-9]\d{0,5}$/.test(text) && Number(text) <= max;
 const isClock = (text: string): boolean => /^(?:[01]\d|2[0-3]):[0-5]\d$/.test(text);
 const minuteOf = (text: string): number => Number(text.slice(0, 2)) * 60 + Number(text.slice(3, 5));

@@ -5,10 +5,13 @@ import type { PolicyRow } from '../app-rules.ts';
 import { useOrg } from '../shell/store.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
+import { Field } from '../ui/field.tsx';
 import { Facts, Section } from '../ui/page.tsx';
 import { pageWords } from '../ui/words-pages.ts';
 import { ruleWords } from '../ui/words-rules.ts';
+import { AccessReasons } from './access.tsx';
 import { RuleForm } from './form.tsx';
+import { isPath } from './model.ts';
 
 const w = pageWords.people;
 
@@ -30,12 +33,28 @@ export function Rules(): JSX.Element {
           <Rule key={row.pattern} row={row} onEdit={isAdmin ? () => (editing.value = row) : undefined} />
         ))}
       </ul>
+      {policies.length > 0 && <AskAbout />}
       {editing.value !== undefined && (
         <Dialog title={editing.value === 'new' ? w.addRule : `${w.editRule}: ${editing.value.pattern}`} onClose={close}>
           <RuleForm row={editing.value === 'new' ? undefined : editing.value} onClose={close} />
         </Dialog>
       )}
     </Section>
+  );
+}
+
+/** Any name, also one that nothing is stored under yet. */
+function AskAbout(): JSX.Element {
+  const path = useSignal('');
+  const wanted = path.value.trim();
+  return (
+    <details class="rule-more">
+      <summary>{ruleWords.access}</summary>
+      <div class="stack">
+        <Field label={ruleWords.askedPath} hint={ruleWords.askedPathHint} mono value={path.value} onInput={(text) => (path.value = text)} />
+        {isPath(wanted) && <AccessReasons path={wanted} />}
+      </div>
+    </details>
   );
 }
 

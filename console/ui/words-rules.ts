@@ -50,6 +50,8 @@ export const ruleWords = {
   retired: 'The rule is retired.',
   access: 'Who may have this?',
   accessLead: 'What a release would be judged by.',
+  askedPath: 'Name of a secret',
+  askedPathHint: 'Such as prod/db-primary; nothing has to be stored there yet.',
   askedOn: 'Asked on',
   someMachine: 'some machine',
   verdicts: { yes: 'Yes, once the people agree', no: 'No', depends: 'Yes, once the people agree, for some' },

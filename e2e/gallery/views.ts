@@ -40,7 +40,12 @@ const steps: Partial<Record<FakeStateName, (page: Page) => Promise<void>>> = {
     await page.getByRole('alertdialog').waitFor();
   },
   'people-terms': async (page) => page.getByText('Allow only this').waitFor(),
-  rules: async (page) => page.locator('.rule summary').nth(1).click(),
+  rules: async (page) => {
+    await page.getByText('Who may have this?').click();
+    await page.getByLabel('Name of a secret').fill('prod/db');
+    await page.getByText('Yes, once the people agree').waitFor();
+  },
+  'rules-terms': async (page) => page.locator('.rule summary').nth(1).click(),
   'rule-new': async (page) => {
     await button(page, 'Add a rule').click();
     await page.getByLabel('Secrets', { exact: true }).fill('prod/**');
