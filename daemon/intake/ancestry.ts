@@ -4,7 +4,7 @@ import { connectedProcess, identifyProcess, processGone, type IdentityDeps, type
 import { readStat, type Proc, type ProcStat } from './proc.ts';
 import type { Libc } from './libc.ts';
 import type { Observation, Observed, ObservedAncestor } from './observe.ts';
-import { isShellCommand } from './script.ts';
+import { isShell, isShellCommand } from './script.ts';
 
 export interface Parent extends ProcStat {
   readonly pid: number;
@@ -68,7 +68,7 @@ export async function anchorOf(
   const { observed, identity } = observation;
   if (identity === undefined) return undefined;
   const asked = { pid: identity.pid, startTicks: identity.startTicks, name: observed.name ?? 'unknown' };
-  const holder = !self && isOwn(own, observed.exe, observed.script?.path) ? (starterOf(observed, own) ?? asked) : asked;
+  const holder = !self && isOwn(own, observed.exe, observed.script?.path) ? (starterOf(deps.proc, observed, own) ?? asked) : asked;
   const pidfd = deps.os.openPidfd(holder.pid);
   if (pidfd === undefined) throw processGone();
   try {
@@ -86,11 +86,23 @@ export async function anchorOf(
   }
 }
 
-function starterOf(observed: Observed, own: readonly OwnProgram[]): ObservedAncestor | undefined {
-  const starter = observed.ancestors.find(
+function starterOf(proc: Proc, observed: Observed, own: readonly OwnProgram[]): ObservedAncestor | undefined {
+  const { ancestors } = observed;
+  let at = ancestors.findIndex(
     ({ exe, argv, script }) => !isOwn(own, exe === undefined ? undefined : { path: exe }, script) && !isShellCommand(exe ?? '', argv ?? []),
   );
+  while (isCopyOf(proc, ancestors[at], ancestors[at + 1])) at++;
+  const starter = ancestors[at];
   return starter !== undefined && starter.pid !== 1 && starter.uid === observed.uid ? starter : undefined;
+}
+
+/** A shell's `$(… | …)` or `( … )`: a fork of itself without exec, the same program with the same image, that ends with its last command. */
+function isCopyOf(proc: Proc, copy: ObservedAncestor | undefined, shell: ObservedAncestor | undefined): boolean {
+  if (copy === undefined || shell === undefined || !isShell(copy.exe ?? '', copy.argv ?? [])) return false;
+  if (copy.uid !== shell.uid || copy.exe !== shell.exe || copy.argv?.join('\0') !== shell.argv?.join('\0')) return false;
+  const [mine, theirs] = [readStat(proc, copy.pid), readStat(proc, shell.pid)];
+  const isSeen = mine?.startTicks === copy.startTicks && theirs?.startTicks === shell.startTicks && mine.ppid === shell.pid;
+  return isSeen && mine.imageMark === theirs.imageMark && !mine.imageMark.endsWith(':0:0'); // hidden marks are all alike
 }
 
 function isOwn(own: readonly OwnProgram[], exe: { readonly path: string; readonly sha256?: string } | undefined, script: string | undefined): boolean {

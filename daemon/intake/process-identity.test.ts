@@ -6,7 +6,7 @@ import { anchorOf, isDescendantOf, readParents } from './ancestry.ts';
 import { createFileDigests } from './file-digest.ts';
 import { libc, type Pidfd } from './libc.ts';
 import type { Observation, ObservedAncestor } from './observe.ts';
-import { createProc, type Proc } from './proc.ts';
+import { createProc, readStat, type Proc } from './proc.ts';
 import { connectedProcess, identifyProcess, verifySameProcess, type ProcessIdentity } from './process-identity.ts';
 import { createFolder, noNamespaces } from './test-world.ts';
 
@@ -249,6 +249,43 @@ describe.skipIf(os === undefined)('the process that a lease belongs to', () => {
   test('is who started our command line, past shells that ran one command', async () => {
     expect(await anchorFor({ ancestors: [agent] })).toEqual([`claude (pid ${agent.pid})`, 1]);
     expect(await anchorFor({ ancestors: [shell, ancestor({ exe: '/usr/bin/stillvault' }), agent] })).toEqual([`claude (pid ${agent.pid})`, 3]);
+  });
+
+  test('past a shell’s copy of itself, as in $(… | …), but not past a shell that it started', async () => {
+    using folder = createFolder();
+    const script = join(folder.path, 'script');
+    const lines = [
+      '[ -n "$INNER" ] && { echo "started $$"; read -r x; exit; }',
+      '( echo "copy $BASHPID"; read -r x ) <&0 &',
+      'INNER=1 bash "$0" <&0 &',
+      'wait',
+    ];
+    await Bun.write(script, lines.join('\n'));
+    const child = Bun.spawn(['bash', script], { stdin: 'pipe', stdout: 'pipe' });
+    children.push(child);
+    let text = '';
+    for await (const chunk of child.stdout) if ((text += new TextDecoder().decode(chunk)).split('\n').length === 3) break;
+    const pids = new Map([...text.matchAll(/(\w+) (\d+)\n/g)].map(([, name, pid]) => [name, Number(pid)]));
+    const seen = (pid = 0): ObservedAncestor => {
+      const found = readStat(deps.proc, pid);
+      return ancestor({ pid, startTicks: found?.startTicks ?? 0, name: 'bash', exe: '/usr/bin/bash', argv: ['bash', script] });
+    };
+    const [outer, copy, started] = [seen(child.pid), seen(pids.get('copy')), seen(pids.get('started'))];
+    expect(await anchorFor({ ancestors: [copy, outer, agent] })).toEqual([`bash (pid ${child.pid})`, 2]);
+    expect(await anchorFor({ ancestors: [started, outer, agent] })).toEqual([`bash (pid ${started.pid})`, 1]);
+    // Nor where anything else differs, or is no shell: workers of a server are copies of it, and each is on its own.
+    for (const other of [{ argv: ['bash', 'other'] }, { uid: 8 }, { exe: '/usr/bin/dash' }, { startTicks: 1 }])
+      expect(await anchorFor({ ancestors: [copy, { ...outer, ...other }, agent] })).toEqual([`bash (pid ${copy.pid})`, 1]);
+    const server = { exe: '/usr/sbin/nginx', argv: ['nginx'] };
+    expect(
+      await anchorFor({
+        ancestors: [
+          { ...copy, ...server },
+          { ...outer, ...server },
+        ],
+      }),
+    ).toEqual([`bash (pid ${copy.pid})`, 1]);
+    void child.stdin.end();
   });
 
   test('our command line run by an interpreter is told by its script', async () => {

@@ -78,10 +78,14 @@ export function scriptOf(exePath: string, argv: readonly string[]): ScriptSource
   return grammar && readArguments(grammar, argv);
 }
 
+export function isShell(exePath: string, argv: readonly string[]): boolean {
+  return grammars.at(-1)?.name.test(programName(exePath, argv)) === true;
+}
+
 /** A shell that was started for one command line, as agents and package runners do. */
 export function isShellCommand(exePath: string, argv: readonly string[]): boolean {
   const shells = grammars.at(-1);
-  return shells?.name.test(programName(exePath, argv)) === true && readArguments(shells, argv).kind === 'inline';
+  return shells !== undefined && isShell(exePath, argv) && readArguments(shells, argv).kind === 'inline';
 }
 
 function programName(exePath: string, argv: readonly string[]): string {
