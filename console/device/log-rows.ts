@@ -58,7 +58,7 @@ export function whatOf(state: OrgState, entry: Proposed): string {
     case 'recovery.set':
       return 'set the recovery kit';
     case 'recovery.use':
-      return 'used the recovery kit';
+      return `used the recovery kit, so that ${entry.body.member.name} comes in on ${entry.body.device.name}: “${entry.body.reason}”`;
     case 'recovery.finish':
       return 'let an admin in by the recovery kit';
     case 'member.set':

@@ -1,9 +1,13 @@
 // A daemon is loud about the recovery kit: in its status and in its own log, until the use is over or stopped (spec/18-recovery.md §use).
 import { expect, test } from 'bun:test';
 import { startLive, until } from '../../testing/live-daemon.ts';
-import { found } from '../../testing/world.ts';
+import { World, found } from '../../testing/world.ts';
 import { idFrom, makeDevice } from '../../testing/world-people.ts';
 import type { MemberId } from '../../protocol/hash.ts';
+import { limits } from '../../protocol/limits.ts';
+import { parseEntry } from '../../protocol/org-log/entry.ts';
+import { parseEnvelope } from '../../protocol/sign.ts';
+import { recoveryTeller } from './recovery.ts';
 
 test('[INV-RECOVERY-LOUD] a use of the kit stands in the status and in the log of the daemon, and a freeze takes it away', async () => {
   const lines: object[] = [];
@@ -32,5 +36,27 @@ test('[INV-RECOVERY-LOUD] a use of the kit stands in the status and in the log o
   await world.append('org.freeze', { reason: 'nobody of us did this' });
   await live.org.sync();
   await until(() => daemon.status().recovering === undefined, 'the use to be over');
-  expect(lines).toContainEqual({ event: 'recovery-over' });
+  expect(lines).toContainEqual({ event: 'recovery-stopped' });
+});
+
+test('[INV-RECOVERY-LOUD] a use that is dated back in a quiet log and finished at once is told all the same', async () => {
+  const world = new World('quiet');
+  await world.genesis({ withRecovery: true });
+  const kit = found(world.kit, 'kit');
+  const member = idFrom<MemberId>(world.random);
+  const device = await makeDevice(world.random, member, 'mallory’s phone');
+  const lines: object[] = [];
+  const tell = recoveryTeller((line) => void lines.push(line));
+  tell(world.state);
+  world.clock.advance(kit.facts.delayMs);
+  const body = { reason: 'in a hurry', member: { member, name: 'mallory', roles: ['admin' as const] }, device: device.facts };
+  const use = await world.draft('recovery.use', body, [kit, device], { frame: { ts: world.state.ts } });
+  await world.accept(use);
+  const finish = await world.draft('recovery.finish', { use: world.state.head.eh }, [kit, device]);
+  await world.accept(finish); // the known limit of the delay
+  tell(
+    world.state,
+    [use, finish].map((bytes) => parseEntry(parseEnvelope('entry', bytes, limits.entryBytes).payload)),
+  );
+  expect(lines).toMatchObject([{ event: 'recovery', name: 'mallory', reason: 'in a hurry' }, { event: 'recovery-in' }]);
 });
