@@ -152,6 +152,7 @@ async function requests(world: World): Promise<Named> {
     await make('lease', undefined, { lease }),
     await make('field-and-several', undefined, {}, {}, ['test/one', ['prod/db', 'password']]),
     await make('proposal', undefined, { changes: { items: [], proposal: { blob: zeroHash, digest: zeroHash, path: 'prod/new' } } }),
+    await make('changes', undefined, { changes: { items: [], changes: { blob: zeroHash, digest: zeroHash } } }),
     await make('delivered-again', undefined, {}, {}),
     await make(
       'signature-of-another-payload',
@@ -175,6 +176,7 @@ async function requests(world: World): Promise<Named> {
     await make('policy-changed', 'E_POLICY_CHANGED', { changes: { items: [{ ...item, policyEh: zeroHash }] } }),
     await make('field-unknown', 'E_UNKNOWN_ID', { changes: { items: [{ ...item, field: 'pin' }] } }),
     await make('asks-nothing', 'E_FIELD', { changes: { items: [] } }),
+    await make('changes-beside-an-item', 'E_FIELD', { changes: { changes: { blob: zeroHash, digest: zeroHash } } }),
     await make('not-eligible', 'E_NOT_ELIGIBLE', {}, { me: world.member('eve').id }),
     await make('lease-too-long', 'E_LEASE_BOUNDS', { lease: { ttlS: 901, uses: 1, scope: 'process' } }),
     await make('lease-too-wide', 'E_LEASE_BOUNDS', { lease: { ttlS: 1, uses: 1, scope: 'machine' } }),
@@ -250,6 +252,7 @@ async function answers(world: World): Promise<Named> {
     await wrong('deny-with-gesture-key', 'E_SIGNATURE', { signer: ada.sig }, 'deny'),
     await wrong('in-another-name', 'E_NOT_ELIGIBLE', { changes: { member: ben.member } }),
     await wrong('not-eligible', 'E_NOT_ELIGIBLE', {}, 'deny', world.device('eve')),
+    await wrong('release-proposed-further', 'E_BIND', {}, 'proposed'),
     await wrong('other-org', 'E_ORG', { changes: { org: 'ab'.repeat(32) as OrgId } }),
     await wrong('version', 'E_SUITE', { changes: { suite: 2 } as Partial<Answer> }), // a field that honest devices do not set
     await wrong('clock', 'E_CLOCK', { changes: { ts: world.clock.now() - limits.clockSkewMs - 1 } }),
