@@ -24,7 +24,7 @@ export const recoveryWords = {
     completed: 'The kit is complete.',
     covered: 'The kit opens every secret.',
     missing: (count: number): string => `${plural(count, 'secret is', 'secrets are')} not in the kit yet`,
-    missingText: 'They were stored before it. The kit opens each from its next version on: “stillvault rotate” or a new version here.',
+    missingText: 'They were stored before it. The kit opens each from its next version on: “stillvault rotate --rekey” on a machine, or a new version here.',
     drill: 'Drill',
     drillText: 'Type the sheets, as on the day you need them. It proves that they work, and changes nothing.',
     drilled: 'These sheets are the kit, it opens the newest key, and the relay lets it in.',

@@ -49,6 +49,14 @@ describe('for people and for programs', () => {
     expect((await run(['recovery', 'use'], { ...daemon, env })).out).toBe(`${page}\n`);
     expect(lastJson(await run(['--json', 'recovery', 'use'], { ...daemon, env }))).toMatchObject({ address: page });
   });
+  test('use, on a machine that is in no organisation: the sheets say the rest', async () => {
+    await using daemon = await startStubDaemon({
+      'GET /v1/status': (ask) => ask.json({ version: '0.1.0', state: 'not_enrolled', pid: 1, pending: 0, leases: 0 }),
+    });
+    const env = { STILLVAULT_HOME: join(dir, 'none') };
+    expect(await run(['recovery', 'use'], { ...daemon, env })).toMatchObject({ code: 0, out: '#/recovery\n' });
+    expect((await run(['recovery', 'drill'], { ...daemon, env })).code).toBe(16);
+  });
   test('without a kit there is nothing to try or to use', async () => {
     await using daemon = await startStubDaemon(answers({}));
     for (const verb of ['drill', 'use']) {

@@ -27,9 +27,11 @@ export const command: Command = {
     const [verb = 'show', ...more] = call.args.operands;
     if (more.length > 0 || !isVerb(verb)) throw usage(`unknown: recovery ${call.args.operands.map(printable).join(' ')}`);
     const status = await call.client().status();
-    if (status.org === undefined) throw new StillvaultError('not_enrolled', 'this machine belongs to no organisation yet', { next: 'stillvault org create' });
+    // Whoever lost the machines too still has the sheets, which say the rest.
+    if (status.org === undefined && verb !== 'use')
+      throw new StillvaultError('not_enrolled', 'this machine belongs to no organisation yet', { next: 'stillvault org create' });
     if (verb === 'show') return show(call, status);
-    return verb === 'drill' ? drill(call, status) : point(call, status, status.org.id, verb);
+    return verb === 'drill' ? drill(call, status) : point(call, status, verb);
   },
 };
 
@@ -66,13 +68,14 @@ async function drill(call: Call, { kit }: Status): Promise<number> {
   return 0;
 }
 
-async function point({ world, output }: Call, { kit, relay, recovering }: Status, org: string, verb: 'create' | 'use'): Promise<number> {
-  if (verb === 'use' && !kit) throw noKit();
+async function point({ world, output }: Call, { org, kit, relay, recovering }: Status, verb: 'create' | 'use'): Promise<number> {
+  if (verb === 'use' && org && !kit) throw noKit();
   const { readRunning } = await import('./up/running.ts');
   const origin = readRunning(dataFolder(world.env, undefined))?.console;
-  const page = verb === 'create' ? '#/recovery/make' : `#/recovery/${org}/${encodeURIComponent(relay?.url ?? '')}`;
+  const known = org && relay ? `/${org.id}/${encodeURIComponent(relay.url)}` : '';
+  const page = verb === 'create' ? '#/recovery/make' : `#/recovery${known}`;
   const address = origin === undefined ? undefined : `${new URL(origin).origin}/${page}`;
-  if (output.json) output.jsonLine({ address: address ?? null, page, org, relay: relay?.url ?? null });
+  if (output.json) output.jsonLine({ address: address ?? null, page, org: org?.id ?? null, relay: relay?.url ?? null });
   else output.data(`${address ?? page}\n`);
   if (address === undefined) output.note('open it below the address of your console, where you enrolled');
   for (const line of verb === 'create' ? createSteps : useSteps) output.note(line);
