@@ -129,9 +129,8 @@ function secretRow(state: OrgState, secret: Secret, me: DeviceId): SecretRow {
 }
 
 function holderName(state: OrgState, { kind, recipient }: Pick<WrapEntry, 'kind' | 'recipient'>): string {
-  // kind decides the id's brand
-  if (kind === 'machine') return state.machines.get(recipient as MachineId)?.name ?? kind;
-  return kind === 'device' ? deviceName(state, recipient as DeviceId) : 'the recovery kit';
+  if (kind === 'machine') return state.machines.get(recipient as MachineId)?.name ?? kind; // kind decides the id's brand
+  return kind === 'device' ? deviceName(state, recipient as DeviceId) : 'the recovery kit'; // as above
 }
 
 function deviceName(state: OrgState, id: DeviceId): string {

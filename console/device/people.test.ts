@@ -289,7 +289,11 @@ test('an admin’s draft about other keys than this device made is refused', asy
   await theirs.codes;
   for await (const { step, attempt } of channel.messages(AbortSignal.timeout(5_000))) {
     if (step !== 'commit') continue;
-    await channel.send('draft', attempt, encode(draftCodec, { epoch: 0, sealedKey: new Uint8Array(sealOverheadBytes + 32), payload: new Uint8Array(10), checkpoint: 0 }));
+    await channel.send(
+      'draft',
+      attempt,
+      encode(draftCodec, { epoch: 0, sealedKey: new Uint8Array(sealOverheadBytes + 32), payload: new Uint8Array(10), checkpoint: 0 }),
+    );
     break;
   }
   await expect(theirs.confirm()).rejects.toMatchObject({ failure: { code: expect.stringMatching(/^E_/) as unknown } });
