@@ -64,11 +64,12 @@ const handledMax = 4_096;
 export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   const { machine, now } = deps;
   const { org, kem } = machine;
+  const stopping = new AbortController();
   const client = createRelayClient({ url: machine.relay, org, signer: machine.sig, fetch: deps.fetch, now, random: deps.random });
   const log = await openOrgLog({
     org,
     client,
-    store: deps.store.log,
+    store: { ...deps.store.log, persist },
     pin: machine.pin,
     snapshots: createSnapshots(deps.store, machine, deps.build, deps.random),
     onSnapshotProblem: deps.onProblem,
@@ -78,7 +79,6 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
     openMkWrap: (epoch, wraps) => openMkWrap(org, epoch, machine.machine, kem, wraps),
     isHolder: (state) => ['enrolled', 'active'].includes(state.machines.get(machine.machine)?.status ?? ''),
   });
-  const stopping = new AbortController();
   const listeners = new Map<MailboxId, (body: Uint8Array) => void>();
   const patient = new Set<MailboxId>();
   const handled = new Set<string>();
@@ -90,6 +90,12 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   let onMail: OnMail = () => Promise.resolve();
   let live: Live | undefined;
   let polling: Promise<void> | undefined;
+
+  // What is read after the end belongs to nobody: the next link reads it for itself, into the same store.
+  async function persist(...log: Parameters<DaemonStore['log']['persist']>): Promise<void> {
+    stopping.signal.throwIfAborted();
+    await deps.store.log.persist(...log);
+  }
 
   const own = (): readonly MailboxId[] => mailboxesAround(machine.mailboxSeed, now());
   const attestations = (): readonly MailboxId[] => (log.state ? mailboxesAround(attestationSeed(org, log.state.mkCommitment), now()) : []);
@@ -136,7 +142,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   // What the live connection may have missed. A log that stopped does not keep a lease's end away.
   async function pollOnce(): Promise<void> {
     await sync().catch((error: unknown) => {
-      if (error instanceof RelayClientError) throw error;
+      if (error instanceof RelayClientError || stopping.signal.aborted) throw error;
       deps.onProblem(error);
     });
     polledTo = await readMail([...own(), ...attestations()], polledTo);
@@ -147,6 +153,7 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
     polling ??= pollOnce()
       .then(() => setConnected(true))
       .catch((error: unknown) => {
+        if (stopping.signal.aborted) return;
         if (error instanceof RelayClientError) setConnected(false, error);
         deps.onProblem(error);
       })
