@@ -7,7 +7,10 @@ import type { Bodies, EntryType, WrapEntry } from '../protocol/org-log/bodies.ts
 import { type Entry, encodeEntry, entryHash, zeroHash } from '../protocol/org-log/entry.ts';
 import type { OrgState, Secret } from '../protocol/org-log/state.ts';
 import type { VerifiedEntry } from '../protocol/org-log/verify.ts';
+import { stateHash } from '../protocol/org-log/state-hash.ts';
 import { policyFor } from '../protocol/policy.ts';
+import { leaveSnapshot } from './checkpoints.ts';
+import { createMemoryRelay } from './memory-relay.ts';
 import { type Speaker, World, signAs } from './world.ts';
 import { type WorldDevice, type WorldMachine, enrolmentOf, idFrom, makeDevice, makeMachine, makeToken } from './world-people.ts';
 
@@ -32,10 +35,14 @@ export interface ScaleOrg {
   readonly founder: WorldDevice;
   /** The first machine of the first team. */
   readonly machine: ScaleMachine;
+  /** The snapshot of the checkpoint, where the log is long enough for one. */
+  readonly blobs: ReadonlyMap<Hash, Uint8Array>;
 }
 export type ScaleMachine = Pick<WorldMachine, 'id' | 'name' | 'voice' | 'sig' | 'kem' | 'mailboxSeed'>;
 
 const approversMax = 5;
+/** Entries after the checkpoint: between the fewest and the most that a newcomer meets. */
+const afterCheckpoint = 1_500;
 const waves = 3;
 
 /** Bodies name wraps that nobody made: nothing here is ever opened. Everything else holds, and every signature is real. */
@@ -147,9 +154,15 @@ export async function makeScaleOrg(
       await add('secret.rewrap', { items: [item] }, [holder[1]]);
     }
   }
-  for (let index = 0; hashes.length < size.entries; index++) await put(index % size.secrets);
+  const relay = createMemoryRelay(world.clock.now);
+  for (let index = 0; hashes.length < size.entries; index++) {
+    await put(index % size.secrets);
+    if (hashes.length !== size.entries - afterCheckpoint) continue;
+    const snapshot = await leaveSnapshot(relay.client(state.org), world.mk, state, random);
+    await add('checkpoint', { stateHash: stateHash(state), snapshot });
+  }
   for (const bytes of await Promise.all(signing)) rest.push({ bytes });
   const machine = machines[0]?.[1];
   if (!machine) throw new Error('an org without machines');
-  return { world, state, founder, machine, entries: rest.map(({ bytes }, seq) => ({ seq, eh: hashes[seq] ?? zeroHash, bytes })) };
+  return { world, state, founder, machine, blobs: relay.blobs, entries: rest.map(({ bytes }, seq) => ({ seq, eh: hashes[seq] ?? zeroHash, bytes })) };
 }
