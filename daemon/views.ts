@@ -39,7 +39,9 @@ export function secretInfo(state: OrgState, machine: MachineIdentity, path: stri
   if (!secret) throw new DaemonError('not_found', 'E_NOT_FOUND', `there is no secret ${path}`, { next: 'stillvault ls' });
   const policy = policyFor(state, path);
   if (!policy)
-    throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, { next: 'an admin sets a policy in the console' });
+    throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, {
+      next: `stillvault policy check ${path}; an admin sets a rule in the console, or with: stillvault policy apply`,
+    });
   const nameOf = recipientName(state);
   const waiting = waitingFor(state, secret);
   return {

@@ -69,7 +69,9 @@ function resolveItem(state: OrgState, self: Machine, path: string, field: string
     throw new DaemonError('not_found', 'E_NOT_FOUND', `${path} has no field ${field}`, { next: info });
   const policy = policyFor(state, path);
   if (!policy)
-    throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, { next: 'an admin sets a policy in the console' });
+    throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${path}, so nobody may have it`, {
+      next: `stillvault policy check ${path}; an admin sets a rule in the console, or with: stillvault policy apply`,
+    });
   if (!machineEntitled(state, policy, self.machine))
     throw new DaemonError('policy_forbids', 'E_NOT_ENTITLED', `the policy ${policy.pattern} does not let this machine ask for ${path}`, { next: info });
   if (!secret.wraps.some((wrap) => wrap.recipient === self.machine)) {
