@@ -113,7 +113,7 @@ const sayings: Readonly<Record<string, readonly [what: string, next: string]>> =
   ],
   E_KIT_UNKNOWN: [
     'The relay knows no such kit for this organisation.',
-    'Compare the organisation’s id and the relay’s address with the sheet. The kit may have been replaced by a newer one.',
+    'Compare the organisation’s id and the relay’s address with the sheet. It may have been replaced by a newer kit, or shut out at the relay: then make a new one.',
   ],
   E_MIN_ADMINS: ['No admin with a device would be left.', 'Make somebody else an admin first.'],
   E_THRESHOLD: ['This needs more admins.', 'Ask another admin.'],

@@ -11,7 +11,7 @@ import { parseEntry } from '../../protocol/org-log/entry.ts';
 import { type OrgState, isActiveMember } from '../../protocol/org-log/state.ts';
 import { type KitShare, combineKit, createKit, drillKit, kitId, kitKeys } from '../../protocol/recovery.ts';
 import { parseEnvelope } from '../../protocol/sign.ts';
-import { RelayClientError, createRelayClient } from '../../relay-client/client.ts';
+import { type RelayClient, RelayClientError, createRelayClient } from '../../relay-client/client.ts';
 import type { OrgLog } from '../../relay-client/org-log.ts';
 import type { Outcome } from '../app.ts';
 import type { Drafts } from '../device/drafts.ts';
@@ -117,6 +117,15 @@ export async function drill(session: Session, shares: readonly KitShare[]): Prom
   const [sealed] = await client.getBlobs([wraps]);
   await drillKit(state, shares, sealed ?? new Uint8Array(0));
   // A kit that the relay does not let in could read nothing on the day that it is needed.
-  await createRelayClient({ url: client.url, org: me.org, signer, fetch: platform.fetch, now: platform.now, random: platform.random }).session();
+  await verifyKnown(createRelayClient({ url: client.url, org: me.org, signer, fetch: platform.fetch, now: platform.now, random: platform.random }));
   await platform.storage.write(new Map([[drillName, encode(drillCodec, { kit: kitId(signer.publicKey), at: platform.now() })]]));
+}
+
+/** Opens a session as the kit. Throws E_KIT_UNKNOWN. */
+export async function verifyKnown(client: RelayClient): Promise<void> {
+  await client.session().catch((error: unknown) => {
+    throw error instanceof RelayClientError && error.code === 'E_RELAY_AUTH'
+      ? new ConsoleError('E_KIT_UNKNOWN', 'the relay knows no such kit', { cause: error })
+      : error;
+  });
 }

@@ -1,9 +1,10 @@
 // The recovery kit through the console’s own device against a real relay: made, drilled, lost phones, delays, freezes, and what the attacker of row 78 finds.
 import { describe, expect, test } from 'bun:test';
 import { decode, encode } from '../../protocol/codec.ts';
-import type { MemberId } from '../../protocol/hash.ts';
-import { type KitShare, formatShare, kitId } from '../../protocol/recovery.ts';
+import type { MemberId, OrgId } from '../../protocol/hash.ts';
+import { type KitShare, combineKit, formatShare, kitId, kitKeys } from '../../protocol/recovery.ts';
 import { paths, streamPageCodec } from '../../protocol/wire.ts';
+import { createRelayClient } from '../../relay-client/client.ts';
 import type { SoftMachine } from '../../testing/soft-machine.ts';
 import { type SoftPerson, type SoftWorld, joined, softWorld, value } from '../../testing/soft-org.ts';
 import { until } from '../../testing/soft-platform.ts';
@@ -288,6 +289,15 @@ describe('row 78 what the wrong sheets give', () => {
     expect((await recovery.status())?.lastDrill).toBeGreaterThan(0);
     await makeKit(ada, twoOfThree);
     expect((await recovery.status())?.lastDrill).toBeUndefined();
+    // Whoever has the browser that registered a kit can shut it out at the relay: the drill says so.
+    const lastKit = await makeKit(ada, twoOfThree);
+    const stored = await ada.platform.storage.load();
+    if (stored.kind !== 'held') throw new Error('no keys');
+    const { fetch, now, random } = ada.platform;
+    const client = createRelayClient({ url: world.relay.url, org: orgOf(ada) as OrgId, signer: stored.keys.presence, fetch, now, random }); // the id that the console shows
+    const { signer } = await kitKeys(await combineKit(lastKit));
+    await client.revokeKey(signer.keyId);
+    await expect(recovery.drill(lastKit)).rejects.toMatchObject(code('E_KIT_UNKNOWN'));
   });
 
   test('[INV-RECOVERY-PAPER] the words are nowhere: not in what the browser stores, not in what the relay is sent', async () => {

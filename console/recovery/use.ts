@@ -21,9 +21,9 @@ import { verifyHere } from '../device/join.ts';
 import { type Session, completeStart, openSession } from '../device/session.ts';
 import { type StoredDevice, deviceRecord, encodeDevice } from '../device/stored-device.ts';
 import { unlock } from '../device/unlock.ts';
-import { ConsoleError } from '../platform/console-error.ts';
 import type { LocalKeys, Platform } from '../platform/platform.ts';
 import type { OpenedKit, UseStep } from './contract.ts';
+import { verifyKnown } from './kit.ts';
 import { recoveringView } from './recovering.ts';
 
 const attempts = 3;
@@ -56,11 +56,7 @@ export async function openKit(platform: Platform, { org: typed, relay, shares }:
   const kit = await kitFrom(shares);
   const deps = { org, fetch: platform.fetch, now: platform.now, random: platform.random };
   const client = createRelayClient({ ...deps, url: parseRelay(relay), signer: kit.signer });
-  await client.session().catch((error: unknown) => {
-    throw error instanceof RelayClientError && error.code === 'E_RELAY_AUTH'
-      ? new ConsoleError('E_KIT_UNKNOWN', 'the relay knows no such kit', { cause: error })
-      : error;
-  });
+  await verifyKnown(client);
   const log = await openLogWithKit({ org, client, newStore: createMemoryStore, now: platform.now, random: platform.random }, kit);
   const reader: Reader = { platform, org, kit, client, log };
   const state = log.requireState();
