@@ -38,6 +38,8 @@ export function requireActive(
       throw new DaemonError('not_enrolled', 'E_MACHINE_REVOKED', 'an admin revoked this machine', {
         next: 'ask an admin for a new token, then: stillvault join',
       });
+    if (!state)
+      throw new DaemonError('not_enrolled', 'E_NOT_ENROLLED', 'the organisation’s log is still being read and verified', { next: 'stillvault status' });
     const next = 'compare the words of `stillvault status` in the console, under Machines';
     throw new DaemonError('not_enrolled', 'E_NOT_ENROLLED', 'this machine has not been admitted yet', { next });
   }
