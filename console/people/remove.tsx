@@ -1,5 +1,6 @@
 // Before a person or a device goes: what would be lost with them, then one signed act.
 import type { JSX } from 'preact';
+import { useMemo } from 'preact/hooks';
 import type { MemberRow } from '../app.ts';
 import type { DeviceRow, LossRow } from '../app-people.ts';
 import { useStore } from '../shell/store.ts';
@@ -16,7 +17,7 @@ const words = pageWords.people;
 export function RemoveMember({ member, onClose }: { readonly member: MemberRow; readonly onClose: () => void }): JSX.Element {
   const { app, go, tell } = useStore();
   const act = useAct();
-  const loss = app.lossOf({ member: member.id });
+  const loss = useMemo(() => app.lossOf({ member: member.id }), [member.id]);
   const remove = (): void =>
     act.run(
       () => app.removeMember(member.id),
@@ -35,7 +36,7 @@ export function RemoveMember({ member, onClose }: { readonly member: MemberRow; 
 export function RevokeDevice({ device, onClose }: { readonly device: DeviceRow; readonly onClose: () => void }): JSX.Element {
   const { app, tell } = useStore();
   const act = useAct();
-  const loss = app.lossOf({ device: device.id });
+  const loss = useMemo(() => app.lossOf({ device: device.id }), [device.id]);
   const revoke = (): void =>
     act.run(
       () => app.revokeDevice(device.id),

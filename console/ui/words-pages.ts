@@ -67,7 +67,7 @@ export const pageWords = {
   waiting: {
     title: 'One more admin',
     lead: 'Your organisation asks several admins before a device is let in. They have been told; this page opens by itself as soon as enough of them agree.',
-    stay: 'You can close it and come back.',
+    stay: 'You can close it and come back. If whoever invited you was cut off, ask them to open their page.',
     looking: 'Waiting for the other admins',
     newLink: 'If they decline, or days pass, ask for a new invitation and open its link in this browser.',
     stop: 'Stop waiting',
