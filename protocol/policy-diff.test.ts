@@ -76,7 +76,7 @@ describe('in words', () => {
     ['two of them', { clauses: [{ k: 2, members: [ada, ben], groups: [] }] }, ['narrows: 2 instead of 1 must approve']],
     ['more care', { tier: 'high' }, ['narrows: care: high instead of normal']],
     ['shown on a terminal', { revealAllowed: true }, ['widens: the value may be shown on a terminal']],
-    ['one host only', { hosts: ['api.example'] }, ['narrows: only host api.example']],
+    ['a first host', { hosts: ['api.example'] }, ['widens: host that the value may be sent to: api.example is added']],
     ['retired', { retired: true }, ['widens: the rule ends: its paths fall to the next rule that matches, or to nobody']],
   ];
   test.each(table)('%s', (_what, next, lines) => expect(linesOf(base, { ...base, ...next })).toEqual([...lines]));

@@ -27,8 +27,8 @@ export function policyDiff(names: Names, before: Policy | undefined, next: Polic
     ...flag(before.separationOfDuties, next.separationOfDuties, 'the machine’s owner does not count', 'the machine’s owner counts'),
     ...flag(!before.revealAllowed, !next.revealAllowed, 'the value is never shown on a terminal', 'the value may be shown on a terminal'),
     ...atMost('oldest other word', before.maxStalenessMs, next.maxStalenessMs, (value) => durationWords(value / 1_000)),
-    ...pinDiffs('program', 'any program', before.exePins, next.exePins),
-    ...pinDiffs('host', 'no host is named', before.hosts, next.hosts),
+    ...pinDiffs(before.exePins, next.exePins),
+    ...listDiffs('host that the value may be sent to:', before.hosts, next.hosts),
     ...hourDiffs(before, next),
   ];
 }
@@ -76,11 +76,11 @@ function listDiffs<T extends string>(what: string, before: readonly T[], next: r
   ];
 }
 
-/** Lists of which an empty one means any. */
-function pinDiffs(what: string, any: string, before: readonly string[], next: readonly string[]): readonly Difference[] {
-  if (before.length === 0 && next.length > 0) return [narrows(`only ${what} ${next.join(', ')}`)];
-  if (before.length > 0 && next.length === 0) return [widens(`${any}, instead of ${before.join(', ')}`)];
-  return listDiffs(what, before, next);
+/** An empty list means any program. */
+function pinDiffs(before: readonly string[], next: readonly string[]): readonly Difference[] {
+  if (before.length === 0 && next.length > 0) return [narrows(`only program ${next.join(', ')}`)];
+  if (before.length > 0 && next.length === 0) return [widens(`any program, instead of ${before.join(', ')}`)];
+  return listDiffs('program', before, next);
 }
 
 function atMost(what: string, before: number, next: number, words: (value: number) => string): readonly Difference[] {

@@ -199,6 +199,7 @@ describe('INV-POLICY-WIDENS what is not known to narrow counts as widening', () 
     ['a higher tier', { ...base, tier: 'high' }],
     ['fresher heads', { ...base, maxStalenessMs: 1 }],
     ['fewer programs', { ...base, exePins: ['aa' as Hash] }],
+    ['no host any more', { ...base, hosts: [] }],
   ];
   test.each(narrower)('narrows: %s', (_what, next) => expect(widens(base, next)).toBe(false));
   const wider: readonly (readonly [what: string, before: Policy | undefined, next: Policy])[] = [
@@ -227,7 +228,7 @@ describe('INV-POLICY-WIDENS what is not known to narrow counts as widening', () 
     ['another program', base, { ...base, exePins: ['cc' as Hash] }],
     ['any program', base, { ...base, exePins: [] }],
     ['another host', base, { ...base, hosts: ['x.example'] }],
-    ['any host', base, { ...base, hosts: [] }],
+    ['a first host: brokers sent it nowhere before', { ...base, hosts: [] }, base],
     ['any hour', base, always],
     ['other hours', base, { ...base, hours: { days: [1], fromMinute: 0, toMinute: 120 } }],
   ];

@@ -191,7 +191,7 @@ export function widens(before: Policy | undefined, next: Policy): boolean {
     stricter(!before.revealAllowed, !next.revealAllowed) &&
     next.maxStalenessMs <= before.maxStalenessMs &&
     (before.exePins.length === 0 || (next.exePins.length > 0 && subset(next.exePins, before.exePins))) &&
-    (before.hosts.length === 0 || (next.hosts.length > 0 && subset(next.hosts, before.hosts))) &&
+    subset(next.hosts, before.hosts) && // none named is none, not any
     (before.hours === undefined || (next.hours !== undefined && sameHours(before.hours, next.hours)));
   return !narrows;
 }

@@ -447,7 +447,7 @@ export const changesCard: ReviewCard = card(36, {
       differences: [
         { effect: 'widens', words: 'approvers of group 0n-call is added' },
         { effect: 'widens', words: 'longest lease: 8 h instead of 15 min' },
-        { effect: 'narrows', words: 'only host db.example.org' },
+        { effect: 'widens', words: 'host that the value may be sent to: db.example.org is added' },
       ],
       terms: [],
       warnings: [],
