@@ -1,6 +1,7 @@
 // `stillvault rotate` as a program: hooks that work, fail, hang, say too much; interruption; a daemon that keeps what is put (spec/20-rotate.md).
 import { describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { onTerminal, run, start } from './test-command-line.ts';
 import { type Folder, type Storing, denied, makeFolder, startStoring } from './test-storing.ts';
 
@@ -140,6 +141,10 @@ describe('INV-ROTATE-HOOK', () => {
     expect(await hook('echo x; kill -9 $$')).toMatchObject({ code: 1, puts: 0, err: says('SIGKILL') });
   });
 
+  test('what leaves the group and holds the output open holds nobody up', async () => {
+    expect(await hook('setsid sleep 30 2>/dev/null & echo x', ['--hook-timeout', '1s'])).toMatchObject({ code: 1, puts: 0, err: says('longer than 1 s') });
+  });
+
   test('the old value is in no argument and no variable, and on standard input only when asked for', async () => {
     await using at = await world();
     const dump = 'tr "\\0" "\\n" < /proc/$$/environ > env; tr "\\0" " " < /proc/$$/cmdline > argv; cat > stdin; echo made';
@@ -179,6 +184,18 @@ describe('INV-ROTATE-HOOK', () => {
     chmodSync(at.folder.path, 0o777);
     expect(await refused()).toMatchObject({ code: 2, err: says('in a folder in which others can replace it') });
     chmodSync(at.folder.path, 0o755);
+    // A link from a safe folder to one in which others can put another of our files there; and a link that they can turn.
+    mkdirSync(join(at.folder.path, 'open'));
+    renameSync(file, join(at.folder.path, 'open/rotate.hooks'));
+    chmodSync(join(at.folder.path, 'open'), 0o777);
+    symlinkSync('open/rotate.hooks', file);
+    expect(await refused()).toMatchObject({ code: 2, err: says('in a folder in which others can replace it') });
+    rmSync(file);
+    symlinkSync(join(at.folder.path, 'safe.hooks'), join(at.folder.path, 'open/turned'));
+    symlinkSync('open/turned', file);
+    at.folder.write('safe.hooks', 'prod/** echo stolen\n');
+    expect(await refused()).toMatchObject({ code: 2, err: says('in a folder in which others can replace it') });
+    rmSync(file);
     at.folder.write('rotate.hooks', 'prod/calm\n');
     expect(await refused()).toMatchObject({ code: 2, err: says('line 1') });
     expect(valueOf(at.storing, 'prod/calm')).toBe('old-calm');

@@ -1,6 +1,6 @@
 // Commands that make a new value: which one is for a path, and how it is run (spec/20-rotate.md §hooks).
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { closeSync, fstatSync, openSync, readFileSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, lstatSync, openSync, readFileSync, readlinkSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { StillvaultError } from '../../../sdk/errors.ts';
@@ -40,8 +40,7 @@ export function readHooks(path: string, uid: number): readonly HookRule[] {
   } finally {
     closeSync(fd);
   }
-  // Up to the root: who can rename a folder above it can put another file in its place.
-  for (let folder = dirname(resolve(path)), below = ''; folder !== below; [folder, below] = [dirname(folder), folder]) {
+  for (const folder of foldersAbove(resolve(path))) {
     const { mode, uid: owner } = statSync(folder);
     if (((mode & 0o022) !== 0 && (mode & 0o1000) === 0) || (owner !== uid && owner !== 0)) throw unsafe('lies in a folder in which others can replace it');
   }
@@ -52,6 +51,14 @@ export function readHooks(path: string, uid: number): readonly HookRule[] {
     if (command === '') throw usage(`${printable(path)}, line ${at + 1}: a pattern, then a command`, 'such as: prod/db-* pwgen -s 32 1');
     return [{ pattern, command }];
   });
+}
+
+/** Up to the root, and above where each link leads: who can rename one of them, or turn a link in it, can put another file in its place. */
+function* foldersAbove(path: string): Generator<string> {
+  for (let at = path, folder = dirname(at); at !== folder; [at, folder] = [folder, dirname(folder)]) {
+    yield folder;
+    if (lstatSync(at).isSymbolicLink()) yield* foldersAbove(resolve(realpathSync(folder), readlinkSync(at)));
+  }
 }
 
 export interface HookAsk {
@@ -96,6 +103,7 @@ async function runCommand(
     } catch {
       // it has ended
     }
+    child.stdout.destroy(); // what left the group may hold it open
   };
   // From before it starts: a signal at that moment would end us and leave it running.
   using _signals = world.onSignals(['SIGINT', 'SIGTERM', 'SIGHUP'], (signal) => end(new Interrupted(signal, 'interrupted: this one was not stored')));
