@@ -151,4 +151,4 @@ async function takeNotice({ link, heads, leases, now }: MailDeps, signed: Uint8A
 }
 
 /** Head attestations are sealed under MK like records of this stream. */
-export const attestationStream: StreamId = hash('stream', ['attest']) as string as StreamId; // a stream id is a hash with this use
+const attestationStream: StreamId = hash('stream', ['attest']) as string as StreamId; // a stream id is a hash with this use

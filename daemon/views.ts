@@ -63,7 +63,7 @@ function recipientName(state: OrgState): (id: string) => string {
   return (id) => state.machines.get(id as never)?.name ?? state.devices.get(id as never)?.name ?? 'the recovery kit'; // any id may be looked up
 }
 
-export function policySummary(state: OrgState, policy: Policy): PolicySummary {
+function policySummary(state: OrgState, policy: Policy): PolicySummary {
   return {
     pattern: policy.pattern,
     approvers: quorumWords(state, policy.clauses),

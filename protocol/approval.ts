@@ -62,7 +62,7 @@ interface Versioned {
   readonly v: number;
   readonly suite: number;
 }
-export const decisionCodec: Codec<Decision> = oneOf<Decision>(['approve', 'deny', 'shown', 'proposed']);
+const decisionCodec: Codec<Decision> = oneOf<Decision>(['approve', 'deny', 'shown', 'proposed']);
 const shareItem: Codec<ResealedShare> = record<ResealedShare>({
   putEh: [1, hashCodec],
   x: [2, int(0, 255)],

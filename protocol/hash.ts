@@ -23,8 +23,6 @@ export type GroupId = Branded<'GroupId'>;
 export type TokenId = Branded<'TokenId'>;
 export type RequestId = Branded<'RequestId'>;
 export type LeaseId = Branded<'LeaseId'>;
-/** Who a wrap or a mail is for. */
-export type RecipientId = DeviceId | MachineId;
 
 export const hashCodec: Codec<Hash> = hexId(32);
 export const orgIdCodec: Codec<OrgId> = hexId(32);

@@ -15,7 +15,7 @@ export { limits } from './limits.ts';
 export type StreamId = string & { readonly stream: never };
 /** Where mail is left. 32 bytes, derived by the clients, changes daily. */
 export type MailboxId = string & { readonly mailbox: never };
-export const streamIdCodec: Codec<StreamId> = hexId(32);
+const streamIdCodec: Codec<StreamId> = hexId(32);
 export const mailboxIdCodec: Codec<MailboxId> = hexId(32);
 
 /** `join` keys come from a machine token: they read, append a little, may register one `machine` key, and expire. `guest` keys come from an invitation link: they read and post mail, and expire. */
@@ -144,7 +144,7 @@ export interface Mail {
   readonly body: Uint8Array;
   readonly ttlS: number;
 }
-export const mailCodec: Codec<Mail> = record<Mail>({ mailbox: [1, mailboxIdCodec], body: [2, bytesUpTo(limits.mailBytes, 1)], ttlS: [3, int(1, 604_800)] });
+const mailCodec: Codec<Mail> = record<Mail>({ mailbox: [1, mailboxIdCodec], body: [2, bytesUpTo(limits.mailBytes, 1)], ttlS: [3, int(1, 604_800)] });
 /** POST /v1/mail · stored durably before it is acknowledged; pushed to live subscribers. */
 export interface MailPost {
   readonly mails: readonly Mail[];
@@ -173,7 +173,7 @@ export interface ReceivedMail {
   readonly body: Uint8Array;
   readonly postedAt: number;
 }
-export const receivedMailCodec: Codec<ReceivedMail> = record<ReceivedMail>({
+const receivedMailCodec: Codec<ReceivedMail> = record<ReceivedMail>({
   id: [1, count],
   mailbox: [2, mailboxIdCodec],
   body: [3, bytesUpTo(limits.mailBytes, 1)],

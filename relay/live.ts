@@ -57,7 +57,7 @@ export interface LiveDeps {
 }
 
 /** Close codes: 4000 + the HTTP status of the same failure; 1012 when the relay goes. */
-export const closeCodes = { drained: 1012, late: 4408 } as const;
+const closeCodes = { drained: 1012, late: 4408 } as const;
 const helloWithinMs = 5_000;
 const helloBytes = 8_192;
 const heldReadsPerKey = 8;

@@ -23,7 +23,7 @@ export interface Mask {
   text(text: string): string;
 }
 
-export const maskText = '[masked]';
+const maskText = '[masked]';
 
 /**
  * Every occurrence of a value, raw or encoded, becomes `[masked]`; occurrences that overlap become one. The result does not depend on where a

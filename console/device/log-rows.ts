@@ -17,7 +17,7 @@ export function rowOfEntry(state: OrgState, entry: Entry): HistoryRow {
 }
 
 /** What a change does, in words. */
-export function whatOf(state: OrgState, entry: Proposed): string {
+function whatOf(state: OrgState, entry: Proposed): string {
   const member = (id: MemberId): string => state.members.get(id)?.name ?? 'somebody';
   const machine = (id: MachineId): string => state.machines.get(id)?.name ?? 'a machine';
   switch (entry.type) {

@@ -11,7 +11,7 @@ export interface AuthenticatorModel {
   /** DER. */
   readonly roots: readonly Uint8Array[];
 }
-export const modelsMax = { bytes: 2_097_152, count: 2_048, roots: 16, rootBytes: 8_192 } as const;
+const modelsMax = { bytes: 2_097_152, count: 2_048, roots: 16, rootBytes: 8_192 } as const;
 const recordName = 'authenticator-models';
 
 export async function readModels(storage: DeviceStorage): Promise<readonly AuthenticatorModel[]> {
@@ -53,7 +53,7 @@ function modelOf(entry: unknown): AuthenticatorModel | undefined {
 }
 
 /** With or without dashes. Throws E_FIELD. */
-export function parseAaguid(text: string): string {
+function parseAaguid(text: string): string {
   const hex = text.trim().toLowerCase().replaceAll('-', '');
   check(/^[0-9a-f]{32}$/.test(hex), 'E_FIELD', 'not an AAGUID: 32 hex digits, with or without dashes');
   return hex;

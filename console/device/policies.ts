@@ -113,7 +113,7 @@ export function policyRow(state: OrgState, { eh: _, ...policy }: Policy & { read
 }
 
 /** One line, e.g. `2 of ada, ben · any admitted machine · leases up to 1 h, 1000 uses · normal`. */
-export function policyWords(state: OrgState, { clauses, machines, maxTtlS, maxUses, tier }: Policy): string {
+function policyWords(state: OrgState, { clauses, machines, maxTtlS, maxUses, tier }: Policy): string {
   const lease = maxTtlS === 0 ? 'once only' : `leases up to ${durationWords(maxTtlS)}, ${maxUses} uses`;
   return [quorumWords(state, clauses), machineWords(state, machines), lease, tier].join(' · ');
 }

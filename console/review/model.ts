@@ -69,7 +69,7 @@ export function subjectOf({ items, changes }: Pick<ReviewCard, 'items' | 'change
   return rest > 0 ? `${first.path} ${coreWords.inbox.more(rest)}` : nameOfItem(first);
 }
 
-export function nameOfItem({ path, field }: { readonly path: string; readonly field?: string }): string {
+function nameOfItem({ path, field }: { readonly path: string; readonly field?: string }): string {
   return field === undefined ? path : `${path}#${field}`;
 }
 

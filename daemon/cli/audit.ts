@@ -1,6 +1,5 @@
 // `stillvault audit`: who released what to which program when, checked from the first entry on (spec/15-audit.md).
 import type { AuditHeads, Finding } from '../../protocol/audit/audit.ts';
-import type { AuditRow } from '../../protocol/audit/rows.ts';
 import type { Command } from './terminal/command.ts';
 import { usage } from './terminal/arguments.ts';
 import { counted, printable } from './terminal/text.ts';
@@ -67,5 +66,3 @@ export function verdictText({ entries, receipts, findings }: Verdict): string {
     .replace(/entr$/, 'entry')} and ${counted(receipts, 'receipt')}`;
   return findings.length === 0 ? `proved: ${seen}, no gap, no fork, every release with its approvals` : `${counted(findings.length, 'alert')} in ${seen}`;
 }
-
-export type OnRow = (row: AuditRow) => void;

@@ -30,23 +30,6 @@ const verbs: Readonly<Record<string, Load>> = {
   uninstall: async () => ({ helper: (await import('../helpers/install.ts')).uninstall }),
 };
 
-/** The names under which other programs start a helper. */
-const programs: Readonly<Record<string, string>> = {
-  'git-credential-stillvault': 'git',
-  'docker-credential-stillvault': 'docker',
-  'terraform-credentials-stillvault': 'terraform',
-  'cargo-credential-stillvault': 'cargo',
-  'stillvault-askpass': 'askpass',
-  'stillvault-openclaw': 'openclaw',
-  keyring: 'keyring',
-};
-
-/** For main.ts: the kind of helper that a program of this name is, so that its words become `helper <kind> <words…>`. */
-export function helperForProgramName(name: string): string | undefined {
-  const base = name.slice(name.lastIndexOf('/') + 1);
-  return Object.hasOwn(programs, base) ? programs[base] : undefined;
-}
-
 export const command: Command = {
   usage: ['helper map <kind> <what> <reference> [options]', 'helper install <kind> [--dir DIR]', 'helper <kind> …', 'helper ls'],
   examples: [

@@ -42,7 +42,7 @@ interface Asked {
  * Whole prompts only. The text is not to be trusted: a server may send any prompt, but ssh puts `(user@host) ` before it, so that a server
  * can only ever get what is mapped for itself.
  */
-export function parsePrompt(prompt: string): Asked | undefined {
+function parsePrompt(prompt: string): Asked | undefined {
   const found = (pattern: RegExp): readonly string[] | undefined => pattern.exec(prompt)?.slice(1);
   const [key] = found(/^Enter passphrase for (?:key )?'?([^'\p{Cc}]+?)'?: ?$/u) ?? [];
   if (key !== undefined) return { kind: 'password', name: `ssh-key:${key}` };

@@ -70,6 +70,6 @@ async function entryOf({ mapping }: HelperCall, server: string): Promise<Entry |
 }
 
 /** One line that docker does not take for its own not-found. */
-export function failureText({ code, message, next }: StillvaultError): string {
+function failureText({ code, message, next }: StillvaultError): string {
   return printable(`${code}: ${message}${next === undefined ? '' : `; next: ${next}`}`);
 }

@@ -2,7 +2,6 @@
 import { describe, expect, test } from 'bun:test';
 import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { helperForProgramName } from '../cli/helper.ts';
 import { kinds, loadMapping, mappingPath, type Entry } from './mapping.ts';
 import { findUrl, normalise } from './match.ts';
 import { createHome } from './test-home.ts';
@@ -158,11 +157,3 @@ describe('install', () => {
     expect(existsSync(unit)).toBe(false);
   });
 });
-
-test.each([
-  ['git-credential-stillvault', 'git'],
-  ['/usr/bin/docker-credential-stillvault', 'docker'],
-  ['keyring', 'keyring'],
-  ['stillvault', undefined],
-  ['constructor', undefined],
-])('a program called %s is the helper %p', (name, kind) => expect(helperForProgramName(name)).toBe(kind));

@@ -93,7 +93,7 @@ export function saveMapping(env: Environment, entries: Mapping): void {
   writePrivate(path, `${JSON.stringify(parsed.data, undefined, 2)}\n`);
 }
 
-export function writePrivate(path: string, text: string): void {
+function writePrivate(path: string, text: string): void {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const draft = `${path}.new`;
   writeFileSync(draft, text, { mode: 0o600 });

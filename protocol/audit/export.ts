@@ -55,7 +55,7 @@ const endCodec: Codec<ExportEnd & Versioned> = record<ExportEnd & Versioned>({
 });
 
 /** Chains lines: `digest` covers every one so far. */
-export function lineDigest(before: Hash | undefined, line: string): Hash {
+function lineDigest(before: Hash | undefined, line: string): Hash {
   return hash('audit', before === undefined ? ['line', line] : ['line', line, before]);
 }
 
@@ -70,7 +70,7 @@ export function lineOf(part: AuditPart): AuditLine {
   }
 }
 
-export async function signEnd(end: ExportEnd, machine: Signer): Promise<AuditLine> {
+async function signEnd(end: ExportEnd, machine: Signer): Promise<AuditLine> {
   const payload = encode(endCodec, { v: protocolVersion, suite: protocolSuite, ...end });
   return { kind: 'end', bytes: toBase64Url(await signEnvelope('attestation', payload, [{ signer: machine }])) };
 }

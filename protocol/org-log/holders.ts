@@ -87,11 +87,6 @@ export function custodySummary(state: OrgState): CustodySummary {
   return summary;
 }
 
-/** Sorted by path. */
-export function exposedSecrets(state: OrgState): readonly Secret[] {
-  return [...state.secrets.values()].filter((secret) => exposureOf(state, secret)).sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
 // As recipientsOf, but also where nobody could make the quorum: a revoked holder has what it has.
 const givenBy: (state: OrgState, policy: Policy) => ReadonlySet<string> = rememberFor(givenParts, (state, policy) => {
   const people = policy.clauses.flatMap((clause) => clauseMembers(state, clause));

@@ -6,7 +6,7 @@ import { halfOf } from '../../testing/world-release.ts';
 import { rewrapForMachine } from '../custody.ts';
 import { changeLines } from '../change-lines.ts';
 import { blobHash } from '../hash.ts';
-import { exposedSecrets, exposureOf, waitingFor } from './holders.ts';
+import { exposureOf, waitingFor } from './holders.ts';
 import { lossOf, lossOfDevice, lossOfMachine, lossWords } from './loss.ts';
 import type { OrgState } from './state.ts';
 
@@ -20,7 +20,8 @@ async function org(k: number, names = ['ada', 'ben', 'cleo']): Promise<World> {
   await world.put('prod/key', 'two');
   return world;
 }
-const exposed = (state: OrgState): readonly string[] => exposedSecrets(state).map(({ path }) => path);
+const exposed = (state: OrgState): readonly string[] =>
+  [...state.secrets.values()].flatMap((secret) => (exposureOf(state, secret) ? [secret.path] : [])).toSorted();
 
 describe('INV-CUSTODY-EXPOSED a wrap of the newest version that policy gives no longer', () => {
   test('a person who is removed exposes what they held, each until its next version', async () => {

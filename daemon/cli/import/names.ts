@@ -38,7 +38,7 @@ export function segmentOf(text: string): string | undefined {
   return plain === '' ? undefined : plain;
 }
 
-export function fieldNameOf(text: string): string | undefined {
+function fieldNameOf(text: string): string | undefined {
   const plain = text
     .normalize('NFKD')
     .replace(/[^A-Za-z0-9_-]+/g, '_')

@@ -124,7 +124,7 @@ const maxLine = 16_384;
 const maxKey = 20_000;
 
 /** Encrypted keys say so: in a header, or as the cipher inside. */
-export function holdsPlainKey(text: string): boolean {
+function holdsPlainKey(text: string): boolean {
   for (const { 0: begin, 1: kind = '', index } of text.matchAll(/-----BEGIN ((?:[A-Z0-9]{1,20} ){0,4})PRIVATE KEY(?: BLOCK)?-----/g)) {
     const end = text.indexOf('-----END', index);
     if (end < 0) return false;
