@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'bun:test';
 import { Database } from 'bun:sqlite';
 import { join } from 'node:path';
-import { receiptStream } from '../../protocol/org-log/record.ts';
+import { mailboxOn, receiptStream } from '../../protocol/org-log/record.ts';
 import { type Mail, type ReceivedMail, encode, limits, paths, relayFailureCodec } from '../../protocol/wire.ts';
 import { lost } from '../../testing/hostile-relay.ts';
 import { type Live, detailOf, startLive, textOf, until } from '../../testing/live-daemon.ts';
@@ -40,6 +40,16 @@ describe('requests on their way out', () => {
     const asked = live.daemon.release({ items: [{ path: 'prod/db' }], timeoutS: 1 });
     await expect(live.org.nextRequest(live.world.device('ada'))).rejects.toMatchObject({ code: 'E_OPEN' });
     expect(detailOf(await asked.end)).toBe('E_NO_APPROVAL');
+  });
+
+  test('#98 also into another’s mailbox: it does not open there, the approver finds theirs', async () => {
+    const ben = live.world.device('ben');
+    const mailbox = mailboxOn(ben.facts.mailboxSeed, Date.now());
+    live.liar.bend = { post: (mails) => mails.flatMap((mail) => (mail.ttlS <= 900 ? [{ ...mail, mailbox }, mail] : [mail])) };
+    const asked = live.daemon.release('prod/db');
+    await expect(live.org.nextRequest(ben)).rejects.toMatchObject({ code: 'E_OPEN' });
+    await live.approve(asked);
+    expect(textOf(await asked.end)).toBe('correct horse');
   });
 
   test('#4 repeated to the approver after it was decided: E_REQ_SEEN', async () => {
