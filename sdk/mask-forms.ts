@@ -20,9 +20,12 @@ export function formsOf(values: Iterable<Uint8Array>): readonly Form[] {
   const add = (bytes: Uint8Array, { wraps = false, open = false } = {}): void => {
     const key = `${wraps}${open}${asKey.decode(bytes)}`;
     if (bytes.length >= minValueBytes && !forms.has(key)) forms.set(key, { bytes, wraps, open });
+    // Too short for two pieces of which a line break leaves one whole.
+    if (wraps && bytes.length < 2 * minValueBytes) for (const broken of withBreak(bytes)) add(broken, { open });
   };
   for (const value of values) {
-    for (const part of [value, ...linesOf(value)]) {
+    for (const ends of lineEnds(value)) add(ends);
+    for (const part of [value, withoutEnd(value), ...linesOf(value)]) {
       if (part.length < minValueBytes) continue;
       add(part.slice()); // a copy: whoever gave the value wipes it
       for (const text of new Set(textForms(part))) add(utf8.encode(text));
@@ -42,6 +45,26 @@ export function formsOf(values: Iterable<Uint8Array>): readonly Form[] {
 const utf8 = new TextEncoder();
 /** One character for each byte, another for another. */
 const asKey = new TextDecoder('latin1');
+
+/** As a terminal writes it, and as a file of another system has it. */
+function lineEnds(value: Uint8Array): readonly Uint8Array[] {
+  if (!value.includes(10)) return [];
+  const body = withoutEnd(value);
+  const plain = body.filter((byte, at) => byte !== 13 || body[at + 1] !== 10);
+  return [plain, Uint8Array.from([...plain].flatMap((byte) => (byte === 10 ? [13, 10] : [byte])))];
+}
+
+/** A shell leaves the line break at the end off, and so does whoever trims what they read. */
+function withoutEnd(value: Uint8Array): Uint8Array {
+  let end = value.length;
+  while (value[end - 1] === 10 || value[end - 1] === 13) end--;
+  return value.subarray(0, end);
+}
+
+function withBreak(bytes: Uint8Array): readonly Uint8Array[] {
+  const breaks = [[10], [13, 10]];
+  return [...bytes.keys()].slice(1).flatMap((at) => breaks.map((end) => Uint8Array.of(...bytes.subarray(0, at), ...end, ...bytes.subarray(at))));
+}
 
 /** The key of a private key file is printed line by line, indented, or with other line ends. */
 function linesOf(value: Uint8Array): readonly Uint8Array[] {

@@ -172,6 +172,19 @@ describe('INV-MCP-MASK a value that is printed', () => {
     expect(JSON.stringify({ key }).length).toBeGreaterThan(seen.text(JSON.stringify({ key })).length + 100);
   });
 
+  test('short lines on a terminal, which writes CR LF; without the line break at the end; in a short piece of base64 that a line break divides', () => {
+    const words = 'Äpfel\nFluß\nStein\n';
+    expect(mask([words]).text(words.replaceAll('\n', '\r\n'))).toBe('[masked]\r\n');
+    expect(mask([words.replaceAll('\n', '\r\n')]).text(words)).toBe('[masked]\n');
+    expect(mask(['hunter2\n']).text('PASS=hunter2;')).toBe('PASS=[masked];');
+    expect(mask(['hunter2\n']).text('hunter2\r\n')).toBe('[masked]\r\n');
+    for (const value of ['abcd', 'abcde', 'abcdef'])
+      for (let before = 48; before < 64; before++) {
+        const coded = Buffer.from(`${'x'.repeat(before)}${value}${'y'.repeat(40)}`).toString('base64');
+        for (const end of ['\n', '\r\n']) expect(mask([value]).text(coded.replace(/.{76}/g, `$&${end}`))).toContain('[masked]');
+      }
+  });
+
   test('in 64 KiB of one line, and a page of text without it stays as it is', () => {
     const value = Buffer.from(Array.from({ length: 65_536 }, (_, at) => 33 + ((at * 7_919) % 90)));
     const page = 'nothing to see here, '.repeat(2_000);
