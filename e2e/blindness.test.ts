@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { words } from '../console/ui/words.ts';
 import { formsOf, tracesIn } from '../testing/traces.ts';
 import { launchBrowser } from './harness/browser.ts';
 import { newPerson } from './harness/person.ts';

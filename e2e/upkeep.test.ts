@@ -44,7 +44,7 @@ beforeAll(async () => {
   await people.go(person(ada), 'people');
   await says('ben’s phone'); // known here too
   await people.setRule(person(ada), '**', ['ada', 'ben'], 1);
-  await until(async () => (await stillvault('log', 'show')).out.includes('policy.set'), 'the machine has read the rule');
+  await until(async () => (await stillvault('log', 'show')).out.includes('policy.set'), 'the machine has read the rule', 20_000);
 }, 90_000);
 afterAll(async () => {
   for (const one of [ada, ben]) await person(one)[Symbol.asyncDispose]();

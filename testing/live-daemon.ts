@@ -7,7 +7,7 @@ import { type DaemonOptions, type RunningDaemon, startDaemon } from '../daemon/s
 import type { MachineId } from '../protocol/hash.ts';
 import type { Secret } from '../protocol/org-log/state.ts';
 import { machineEntitled, policyFor } from '../protocol/policy.ts';
-import type { LeaseSummary, PutAsk, PutEvent, ReleaseAsk, ReleaseEvent, Status } from '../protocol/local-api.ts';
+import type { LeaseSummary, PutAsk, PutEvent, PutItem, ReleaseAsk, ReleaseEvent, Status } from '../protocol/local-api.ts';
 import { type RunningRelay, startRelay } from '../relay/main.ts';
 import { type HostileRelay, startHostileRelay } from './hostile-relay.ts';
 import { type LiveOrg, type SeenRequest, createLiveOrg } from './live-org.ts';
@@ -76,8 +76,9 @@ export class LiveDaemon implements AsyncDisposable {
     return new Conversation(this.socketPath, '/v1/release', typeof ask === 'string' ? { items: [{ path: ask }] } : ask);
   }
 
-  put(ask: PutAsk): Conversation<PutEvent> {
-    return new Conversation(this.socketPath, '/v1/put', ask);
+  put({ timeoutS, ...ask }: (PutItem | Pick<PutAsk, 'puts'>) & Pick<PutAsk, 'timeoutS'>): Conversation<PutEvent> {
+    const puts = 'puts' in ask ? ask.puts : [ask];
+    return new Conversation(this.socketPath, '/v1/put', { puts, ...(timeoutS === undefined ? {} : { timeoutS }) } satisfies PutAsk);
   }
 
   async call(path: string, body?: object): Promise<unknown> {
@@ -337,8 +338,8 @@ async function enrol(org: LiveOrg, daemon: LiveDaemon, name: string, facts?: Par
 }
 
 /** Looks again until it holds; a test that waits in vain says for what. */
-export async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadline = performance.now() + 4_500;
+export async function until(holds: () => boolean | Promise<boolean>, what: string, withinMs = 4_500): Promise<void> {
+  const deadline = performance.now() + withinMs;
   while (!(await holds())) {
     if (performance.now() > deadline) throw new Error(`in vain: ${what}`);
     await Bun.sleep(2);

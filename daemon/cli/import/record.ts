@@ -7,12 +7,27 @@ import { quoted } from '../up/launcher.ts';
 import type { Put } from './names.ts';
 import { malformed } from './source.ts';
 
+export interface ImportRecord {
+  readonly version: 1;
+  readonly file: string;
+  readonly at: string;
+  readonly key?: string;
+  readonly stored: readonly { readonly path: string; readonly version: number; readonly tag?: string }[];
+  readonly undo?: { readonly after: string; readonly edits: readonly Edit[] };
+}
+/** What stood at `at`: text as it was, and what a secret has by now. */
+interface Edit {
+  readonly at: number;
+  readonly text: string;
+  readonly was: readonly (string | { readonly path: string; readonly field?: string; readonly form: 'raw' | 'double' | 'url' | 'base64' | 'basic' })[];
+}
+
 const path = z.string().min(1).max(4_096);
 const piece = z.union([
   z.string(),
   z.strictObject({ path, field: z.string().max(64).exactOptional(), form: z.enum(['raw', 'double', 'url', 'base64', 'basic']) }),
 ]);
-const record = z.strictObject({
+const record: z.ZodType<ImportRecord> = z.strictObject({
   version: z.literal(1),
   file: path,
   at: z.string().max(40),
@@ -24,7 +39,6 @@ const record = z.strictObject({
     .strictObject({ after: z.string().length(64), edits: z.array(z.strictObject({ at: z.int().min(0), text: z.string(), was: z.array(piece) })) })
     .exactOptional(),
 });
-export type ImportRecord = z.infer<typeof record>;
 
 export interface Records {
   of(file: string): ImportRecord | undefined;

@@ -85,7 +85,7 @@ export const exportSpots: Finder = (text) => {
 
 /** Keys that hold a secret in one kind of file, whatever its value looks like. */
 export const treeSpots =
-  (parse: (text: string) => unknown, always = /(?!)/): Finder =>
+  (parse: (text: string) => unknown, always: RegExp = /(?!)/): Finder =>
   (text) => {
     let tree: unknown;
     try {

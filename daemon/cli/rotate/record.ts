@@ -5,16 +5,25 @@ import { z } from 'zod';
 import { usage } from '../terminal/arguments.ts';
 import { printable } from '../terminal/text.ts';
 
-const step = z.strictObject({
+export interface Step {
+  readonly path: string;
+  readonly from: number;
+  readonly state: 'open' | 'stored' | 'done';
+}
+export interface Walk {
+  readonly version: 1;
+  readonly at: string;
+  readonly steps: readonly Step[];
+}
+
+const step: z.ZodType<Step> = z.strictObject({
   path: z.string().min(1).max(256),
   /** The version that is to be replaced. */
   from: z.int().min(1),
   /** `stored`: the new version is there, --after has not been through. */
   state: z.enum(['open', 'stored', 'done']),
 });
-const walk = z.strictObject({ version: z.literal(1), at: z.string().max(40), steps: z.array(step).max(100_000) });
-export type Step = z.infer<typeof step>;
-export type Walk = z.infer<typeof walk>;
+const walk: z.ZodType<Walk> = z.strictObject({ version: z.literal(1), at: z.string().max(40), steps: z.array(step).max(100_000) });
 
 export interface WalkRecord {
   read(): Walk | undefined;
