@@ -112,7 +112,7 @@ test('the page is closed and opened again: nothing is lost, a waiting request is
 });
 
 test('a device that ends a lease ends it on the machine', async () => {
-  const { ended } = await ask('--ttl', '15m', '--scope', 'machine');
+  const { ended } = await ask('--ttl', '15m');
   await people.approve(ada, '15 min');
   expect((await ended).code).toBe(0);
   expect((await run(['get', 'prod/db-primary', '--lease-only'], { socketPath })).out).toBe('correct horse');

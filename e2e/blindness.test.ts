@@ -65,7 +65,7 @@ beforeAll(async () => {
   await people.approve(amelia);
   expect((await put).code).toBe(0);
   await people.inboxIsQuiet(amelia);
-  const asked = run(['get', story.secret, '--ttl', '15m', '--scope', 'machine', '--reason', story.reason, '--agent', story.agent], { socketPath });
+  const asked = run(['get', story.secret, '--ttl', '15m', '--reason', story.reason, '--agent', story.agent], { socketPath });
   await people.openRequest(amelia, story.secret);
   await people.approve(amelia, '15 min');
   expect((await asked).out).toBe(story.value);

@@ -42,7 +42,7 @@ export function newRule(members: readonly MemberRow[]): RuleDraft {
     reasonRequired: false,
     matchRequired: false,
     separationOfDuties: false,
-    revealAllowed: true,
+    revealAllowed: false,
     maxStalenessMs: 86_400_000,
     exePins: '',
     hosts: '',
