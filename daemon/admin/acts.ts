@@ -86,8 +86,9 @@ function fileSet(state: OrgState, { groups = {}, policies }: PolicyFile, prune: 
   const known = [...state.groups.values()];
   const people = createNames(state, nearest);
   const sets = Object.entries(groups).map(([name, members]) => {
-    const before = known.find((group) => group.name === name);
-    const body = { group: before?.group ?? newId<GroupId>(random), name, members: [...new Set(members.map(people.member))] };
+    const isKnown = known.some((group) => group.name === name || group.group === name);
+    const before = isKnown ? state.groups.get(people.group(name)) : undefined; // throws where several have this name
+    const body = { group: before?.group ?? newId<GroupId>(random), name: before?.name ?? name, members: [...new Set(members.map(people.member))] };
     return { body, items: before ? changedGroup(before, body) : [{ type: 'group.set' as const, body }] };
   });
   const added = sets.flatMap(({ body: { group, name } }) => (state.groups.has(group) ? [] : [{ id: group, name }]));

@@ -93,6 +93,19 @@ describe('[INV-POLICY-FILE] policy.yaml', () => {
     expect(await sv('policy', 'apply', '-f', file)).toMatchObject({ code: 0, err: 'it is so already: nobody was asked\n' });
   });
 
+  test('two groups of one name: neither is changed by that name, and the export names each', async () => {
+    await using twins = await startLive({ members: ['ben'], secrets: { 'prod/db': 'first' } });
+    const { world } = twins;
+    const on = (...words: readonly string[]): Promise<Ended> => run(words, { socketPath: twins.daemon.socketPath, cwd: dir });
+    await twins.change(async () => {
+      for (const member of ['ada', 'ben'])
+        await world.append('group.set', { group: idFrom<GroupId>(world.random), name: 'twins', members: [world.member(member).id] });
+    });
+    expect(await on('policy', 'diff', '-f', write((await on('policy', 'export')).out))).toMatchObject({ code: 0, out: '' });
+    const ended = await on('policy', 'diff', '-f', write('version: 1\ngroups: { twins: [ada, ben] }\npolicies: []\n'));
+    expect(ended).toMatchObject({ code: 2, out: '', err: expect.stringContaining('there are 2 called twins') as string });
+  });
+
   test('the difference says what widens and what narrows; signed, it is in force, and exported the same', async () => {
     const file = write(rules(rule));
     const { code, out } = await sv('policy', 'diff', '-f', file);

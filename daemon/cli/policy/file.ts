@@ -65,9 +65,10 @@ function wrong(what: string, line?: number): StillvaultError {
 }
 
 export function writePolicyFile({ name, groups, policies }: OrgSummary): string {
+  const isOnly = ({ name: label }: { readonly name: string }): boolean => groups.filter((other) => other.name === label).length === 1;
   const file: PolicyFile = {
     version: 1,
-    groups: Object.fromEntries(groups.filter(({ members }) => members.length > 0).map((group) => [group.name, group.members])),
+    groups: Object.fromEntries(groups.filter(({ members }) => members.length > 0).map((group) => [isOnly(group) ? group.name : group.id, group.members])),
     policies: policies.map(({ words: _, ...terms }) => terms),
   };
   const about = `# Policies of ${printable(name)}. Change them here, then: stillvault policy diff -f policy.yaml`;
