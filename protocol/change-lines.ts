@@ -1,5 +1,6 @@
 // Proposable changes as a person reads them: made from the entries and this client's own log, never from somebody's words (spec/09-release.md §changes). Pure.
 import type { Proposable } from './changes.ts';
+import type { MemberId } from './hash.ts';
 import type { Bodies, Role } from './org-log/bodies.ts';
 import { lossOf, lossOfDevice, lossOfMachine, lossWords } from './org-log/loss.ts';
 import { type OrgState, isActiveMember } from './org-log/state.ts';
@@ -12,7 +13,7 @@ export interface ChangeLine {
   /** E.g. `Rule prod/**`. */
   readonly what: string;
   readonly differences: readonly Difference[];
-  /** Of a new rule: all its terms. */
+  /** Of a rule that was not in force: all its terms. */
   readonly terms: readonly string[];
   /** What a hurried eye would miss: a name that looks like another, what would be lost with somebody. */
   readonly warnings: readonly string[];
@@ -38,7 +39,8 @@ function lineOf(state: OrgState, names: OrgState, item: Proposable): ChangeLine 
   switch (item.type) {
     case 'policy.set': {
       const before = state.policies.get(item.body.policy);
-      const terms = before || item.body.retired ? [] : policyTerms(names, item.body).map(({ words }) => words);
+      const wasInForce = before !== undefined && !before.retired;
+      const terms = wasInForce || item.body.retired ? [] : policyTerms(names, item.body).map(({ words }) => words);
       return line(
         `${before ? (item.body.retired ? 'Retire the rule' : 'Rule') : 'New rule'} ${item.body.pattern}`,
         policyDiff(names, before, item.body),
@@ -104,7 +106,6 @@ function groupLine(state: OrgState, names: OrgState, body: Bodies['group.set']):
 function memberLine(state: OrgState, { member, name, roles }: Bodies['member.set']): ChangeLine {
   const before = state.members.get(member);
   const had: readonly Role[] = before?.roles ?? [];
-  const others = [...state.members.values()].filter(({ id }) => id !== member && isActiveMember(state, id)).map((other) => other.name);
   return line(
     `Member ${name}`,
     [
@@ -112,7 +113,7 @@ function memberLine(state: OrgState, { member, name, roles }: Bodies['member.set
       ...roles.filter((role) => !had.includes(role)).map((role) => widens(`becomes ${role}`)),
       ...had.filter((role) => !roles.includes(role)).map((role) => narrows(`is no longer ${role}`)),
     ],
-    before?.name === name ? [] : alikeNames(name, others),
+    before?.name === name ? [] : alikeMembers(state, member, name),
   );
 }
 
@@ -130,11 +131,22 @@ function machineLine(state: OrgState, { machine, groups, owner }: Bodies['machin
   ]);
 }
 
+/** What a hurried eye would miss in the name that `member` is to have. */
+export function alikeMembers(state: OrgState, member: MemberId, name: string): readonly string[] {
+  const others = [...state.members.values()].filter(({ id }) => id !== member && isActiveMember(state, id));
+  return alikeNames(
+    name,
+    others.map((other) => other.name),
+  );
+}
+
 function alikeNames(name: string, others: readonly string[]): readonly string[] {
   return [
     ...others.filter((other) => other === name).map((other) => `there is another one called ${other}`),
     ...others.filter((other) => looksLike(other, name)).map((other) => `looks like ${other}, which exists`),
     ...(mixesScripts(name) ? ['mixed alphabets in the name'] : []),
+    // Words of ours put names together with these.
+    ...(/[,;:“”]|\b(?:and|of|or)\b/i.test(name) ? ['reads like more than a name'] : []),
   ];
 }
 
