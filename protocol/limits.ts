@@ -46,6 +46,8 @@ export const limits = {
   /** Secrets of one secret.rewrap: what fits an entry with a few wraps each. */
   rewrapItems: 64,
   itemsPerRequest: 16,
+  /** New versions of one proposal: a file of settings. Their bodies fit one record, as an entry does. */
+  putsPerRequest: 64,
   ancestors: 6,
   argv: 32,
   /** Bytes of one observed string (argv item, path): the kernel allows more, a card does not. */

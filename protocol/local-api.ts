@@ -161,26 +161,22 @@ export interface ReleasedValue {
   /** base64 */ readonly value: string;
 }
 
-/** POST /v1/put · answers with newline-delimited PutEvents; a member with role writer countersigns on a device. */
+/** POST /v1/put · answers with newline-delimited PutEvents; a member with role writer countersigns all of it on a device, with one gesture. */
 export interface PutAsk {
+  /** 1 to 64, each path once. */
+  readonly puts: readonly PutItem[];
+  readonly timeoutS?: number;
+}
+export interface PutItem {
   readonly path: string;
   /** base64; either one value or named fields. */
   readonly value?: string;
   readonly fields?: Readonly<Record<string, string>>;
   readonly description?: string;
-  readonly timeoutS?: number;
 }
 export type PutEvent =
-  | {
-      readonly event: 'waiting';
-      readonly request_id: string;
-      readonly code: string;
-      readonly path: string;
-      readonly version: number;
-      readonly approvers: readonly string[];
-      readonly expires_at: string;
-    }
-  | { readonly event: 'shown'; readonly member: string; readonly device: string; readonly at: string }
+  | Extract<ReleaseEvent, { readonly event: 'waiting' | 'shown' }>
+  /** One for each; what was stored stays stored where the rest fails. */
   | { readonly event: 'stored'; readonly path: string; readonly version: number; readonly by: string }
   | ({ readonly event: 'error' } & Failure);
 

@@ -9,8 +9,9 @@ import { type Ask, ask, deviceMemory, look, psql } from '../testing/world-releas
 import type { Hash, OrgId, SecretId } from './hash.ts';
 import { limits } from './limits.ts';
 import type { Policy } from './org-log/bodies.ts';
+import { type Proposal, proposalDigest } from './proposal.ts';
 import { kemKeyFrom } from './seal.ts';
-import { type LeaseTerms, type Request, matchCode, once, proposalDigest, signRequest, verifyLease } from './request.ts';
+import { type LeaseTerms, type Request, matchCode, once, signRequest, verifyLease } from './request.ts';
 import { encodeEnvelope, parseEnvelope } from './sign.ts';
 
 async function org(policy: Partial<Policy> = {}): Promise<World> {
@@ -258,11 +259,12 @@ describe('sizes', () => {
 });
 
 describe('proposals: a machine’s put is shown to writers', () => {
-  const proposal = { blob: 'bb'.repeat(32) as Hash, digest: proposalDigest(new Uint8Array(3)), path: 'prod/new' };
+  const one = (path: string): Proposal['puts'][number] => ({ path, digest: proposalDigest(new Uint8Array(3)) });
+  const proposal: Proposal = { blob: 'bb'.repeat(32) as Hash, puts: [one('prod/new')] };
   test('to a writer, with a path, instead of items', async () => {
     expect(await judge({ changes: { items: [], proposal } })).toBe('accepted');
     expect(await judge({ changes: { proposal } })).toBe('E_FIELD');
-    expect(await judge({ changes: { items: [], proposal: { ...proposal, path: 'prod/\u202e' } } })).toBe('E_TEXT');
+    expect(await judge({ changes: { items: [], proposal: { ...proposal, puts: [one('prod/new'), one('prod/\u202e')] } } })).toBe('E_TEXT');
     const at = await org();
     await at.addMember('eve', ['approver']);
     const { bytes } = await ask(at, at.machine('laptop'), ['prod/db'], { changes: { items: [], proposal } });

@@ -9,7 +9,6 @@ import {
   type OrgId,
   type RequestId,
   type SecretId,
-  hash,
   hashBytes,
   hashCodec,
   keyIdCodec,
@@ -28,8 +27,8 @@ import { type Need, needCodec, verifyNeed, verifyWriter } from './need.ts';
 import { compareHead } from './org-log/verify.ts';
 import { type Claimed, type Observed, claimedCodec, observedCodec, verifyShown } from './observed.ts';
 import { machineEntitled, policyFor, quorumOf, withinHours } from './policy.ts';
+import { type Proposal, proposalCodec, verifyProposal } from './proposal.ts';
 import { parseEnvelope, payloadHash, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
-import { verifyPath } from './text.ts';
 import { type MailboxId, mailboxIdCodec } from './wire.ts';
 
 export type { Claimed, Observed, ObservedProcess } from './observed.ts';
@@ -54,12 +53,6 @@ export interface RequestItem {
   readonly policyEh: Hash;
   readonly field?: string;
 }
-/** A machine's proposal of a new version: where its sealed secret.put lies, and its hash. */
-export interface Proposal {
-  readonly blob: Hash;
-  readonly digest: Hash;
-  readonly path: string;
-}
 
 export interface Request {
   readonly org: OrgId;
@@ -72,6 +65,7 @@ export interface Request {
   readonly ctr: number;
   /** Empty where `proposal`, `need` or `changes` is present. */
   readonly items: readonly RequestItem[];
+  /** New versions for a writer to countersign. */
   readonly proposal?: Proposal;
   /** Fresh X-Wing key of this request: answers are sealed to it. */
   readonly epk: Uint8Array;
@@ -98,7 +92,6 @@ const itemCodec: Codec<RequestItem> = record<RequestItem>({
   policyEh: [4, hashCodec],
   field: [5, text(64, 1), 'optional'],
 });
-const proposalCodec: Codec<Proposal> = record<Proposal>({ blob: [1, hashCodec], digest: [2, hashCodec], path: [3, text(limits.pathBytes, 1)] });
 export const headCodec: Codec<Head> = record<Head>({ seq: [1, count], eh: [2, hashCodec] });
 const requestCodec: Codec<Request & Versioned> = record<Request & Versioned>({
   v: [1, count],
@@ -208,7 +201,7 @@ export async function verifyRequest(
   const asks = [items[0], request.proposal, request.need, request.changes].filter((part) => part !== undefined);
   check(asks.length === 1, 'E_FIELD', 'asks for nothing, or for two things');
   if (request.proposal || request.need) verifyWriter(state, me);
-  if (request.proposal) verifyPath(request.proposal.path);
+  if (request.proposal) verifyProposal(request.proposal);
   if (request.need) verifyNeed(state, machine, request.need, request.claimed.reason);
   if (request.changes) check(hasRole(state, me, 'admin') || hasRole(state, me, 'writer'), 'E_NOT_ELIGIBLE', 'this member changes nothing');
   verifyShown(request);
@@ -283,9 +276,4 @@ export function verifyLease(lease: LeaseTerms, policy: { readonly maxTtlS: numbe
     'E_LEASE_BOUNDS',
     'a longer or wider lease than the policy allows',
   );
-}
-
-/** Hash of a proposed secret.put, for Proposal.digest. */
-export function proposalDigest(encodedPut: Uint8Array): Hash {
-  return hash('req', ['put', encodedPut]);
 }

@@ -26,8 +26,10 @@ const failed = (code: string, over: object = {}): unknown => expect.objectContai
 const handler: Handler = async ({ path, body, reply, signal }) => {
   if (path === '/v1/status') return reply.json({ state: 'ready', pid: 1 });
   if (path === '/v1/put') {
-    const ask = await body(putAsk);
-    reply.event({ event: 'stored', path: ask.path, version: 2, by: `ben, ${ask.value?.length ?? 0} characters` });
+    for (const { path: stored, value: text } of (await body(putAsk)).puts) {
+      if (stored === 'prod/denied') throw new DaemonError('denied', 'E_DENIED', 'ben denied it');
+      reply.event({ event: 'stored', path: stored, version: 2, by: `ben, ${text?.length ?? 0} characters` });
+    }
     return reply.end();
   }
   const ask = await body(releaseAsk);
@@ -53,6 +55,18 @@ describe('a client', () => {
     expect(await client.get('stillvault://prod/db#password', { reason: 'migration', onProgress: (event) => progress.push(event) })).toEqual(value);
     expect(progress).toEqual([waiting]);
     expect(await client.put('prod/db', { value })).toEqual({ path: 'prod/db', version: 2, by: 'ben, 344 characters' });
+  });
+
+  test('stores several in one request, and tells which are in where the rest fails', async () => {
+    using folder = createFolder();
+    await using world = await startIntake(folder.path, handler);
+    const client = createClient({ socketPath: world.socketPath });
+    const of = (...paths: readonly string[]) => paths.map((path) => ({ path, value }));
+    expect((await client.putAll(of('prod/a', 'prod/b'))).map(({ path }) => path)).toEqual(['prod/a', 'prod/b']);
+    const stored: unknown[] = [];
+    const onProgress = (event: object): unknown => stored.push(event);
+    expect(await client.putAll(of('prod/a', 'prod/denied', 'prod/b'), { onProgress }).catch((error: unknown) => error)).toEqual(failed('denied'));
+    expect(stored).toMatchObject([{ event: 'stored', path: 'prod/a' }]);
   });
 
   test('wipes a value after its use, also when that fails', async () => {

@@ -10,6 +10,7 @@ import type {
   NeedAsk,
   NeedSummary,
   PutAsk,
+  PutItem,
   PutEvent,
   ReleaseAsk,
   ReleaseEvent,
@@ -44,7 +45,7 @@ export interface Released {
   readonly lease?: LeaseSummary;
 }
 export type ReleaseProgress = Exclude<ReleaseEvent, { readonly event: 'released' | 'error' }>;
-export type PutProgress = Exclude<PutEvent, { readonly event: 'stored' | 'error' }>;
+export type PutProgress = Exclude<PutEvent, { readonly event: 'error' }>;
 export type ChangeProgress = Exclude<ChangeEvent, { readonly event: 'done' | 'proposed' | 'error' }>;
 export type Changed = Extract<ChangeEvent, { readonly event: 'done' | 'proposed' }>;
 export interface Stored {
@@ -70,6 +71,8 @@ export interface PutContent {
   readonly value?: Uint8Array;
   readonly fields?: Readonly<Record<string, Uint8Array>>;
   readonly description?: string;
+}
+export interface PutTerms extends Waiting<PutProgress> {
   readonly timeoutS?: number;
 }
 
@@ -94,7 +97,9 @@ export interface Client {
   run(command: readonly string[], options: RunOptions): Promise<RunResult>;
   /** Wipes the value when `use` is done. */
   withSecret<T>(reference: Reference, use: (value: Uint8Array) => T | Promise<T>, options?: GetOptions): Promise<T>;
-  put(path: string, content: PutContent, waiting?: Waiting<PutProgress>): Promise<Stored>;
+  put(path: string, content: PutContent & Pick<PutTerms, 'timeoutS'>, waiting?: Waiting<PutProgress>): Promise<Stored>;
+  /** Up to 64 secrets, each path once: one request, one gesture of a writer. `onProgress` is told of each that is stored; where the rest fails, it stays. */
+  putAll(puts: readonly (PutContent & { readonly path: string })[], terms?: PutTerms): Promise<readonly Stored[]>;
   /** Asks a person for a secret that does not exist yet; answers at once. Asked again, it says how that stands. */
   need(path: string, options: NeedOptions): Promise<NeedSummary>;
   needs(): Promise<readonly NeedSummary[]>;
@@ -148,6 +153,19 @@ export function createClient(options: TransportOptions = {}): Client {
     return value.bytes;
   };
 
+  const putAll: Client['putAll'] = async (puts, { signal, onProgress, timeoutS } = {}) => {
+    const ask: PutAsk = { puts: puts.map(putItemOf), ...(timeoutS !== undefined && { timeoutS }) };
+    const stored: Stored[] = [];
+    for await (const line of requestEvents('POST', localPaths.put, ask, signal)) {
+      const event = line as PutEvent; // cast: as said above
+      if (event.event === 'error') continue;
+      if (event.event === 'stored') stored.push({ path: event.path, version: event.version, by: event.by });
+      onProgress?.(event);
+    }
+    if (stored.length < puts.length) throw noOutcome();
+    return stored;
+  };
+
   return {
     status: () => call('GET', localPaths.status),
     list: () => call('GET', localPaths.secrets),
@@ -180,23 +198,12 @@ export function createClient(options: TransportOptions = {}): Client {
         value.fill(0);
       }
     },
-    async put(path, { value, fields, description, timeoutS }, waiting = {}) {
-      const ask: PutAsk = {
-        path,
-        ...(value && { value: encodeBase64(value) }),
-        ...(fields && { fields: Object.fromEntries(Object.entries(fields).map(([name, bytes]) => [name, encodeBase64(bytes)])) }),
-        ...(description !== undefined && { description }),
-        ...(timeoutS !== undefined && { timeoutS }),
-      };
-      let stored: Stored | undefined;
-      for await (const line of requestEvents('POST', localPaths.put, ask, waiting.signal)) {
-        const event = line as PutEvent; // cast: as said above
-        if (event.event === 'stored') stored = { path: event.path, version: event.version, by: event.by };
-        else if (event.event !== 'error') waiting.onProgress?.(event);
-      }
+    async put(path, { timeoutS, ...content }, waiting = {}) {
+      const [stored] = await putAll([{ path, ...content }], { ...waiting, ...(timeoutS !== undefined && { timeoutS }) });
       if (stored === undefined) throw noOutcome();
       return stored;
     },
+    putAll,
     need: (path, { for: reason, ...about }) => call('POST', localPaths.needs, { path, reason, ...about } satisfies NeedAsk),
     needs: () => call('GET', localPaths.needs),
     async awaitNeed(path, { signal, onProgress } = {}) {
@@ -247,6 +254,15 @@ function itemOf(reference: Reference, field: string | undefined): ReturnType<typ
   if (field === undefined || item.field === field) return item;
   if (item.field !== undefined) throw new StillvaultError('usage', 'a field in the reference, and another as an option');
   return { path: item.path, field };
+}
+
+function putItemOf({ path, value, fields, description }: Parameters<Client['putAll']>[0][number]): PutItem {
+  return {
+    path,
+    ...(value && { value: encodeBase64(value) }),
+    ...(fields && { fields: Object.fromEntries(Object.entries(fields).map(([name, bytes]) => [name, encodeBase64(bytes)])) }),
+    ...(description !== undefined && { description }),
+  };
 }
 
 function releasedOf(event: Extract<ReleaseEvent, { readonly event: 'released' }>): Released {

@@ -215,6 +215,17 @@ export const putCard: ReviewCard = card(26, {
   unusual: ['new secret'],
 });
 
+const settings = ['API_TOKEN', 'DATABASE_URL', 'MAIL_PASSWORD', 'SENTRY_DSN', 'SESSION_SECRET', 'SMTP_USER', 'STRIPE_KEY', 'WEBHOOK_SECRET'];
+export const importCard: ReviewCard = card(27, {
+  kind: 'put',
+  leaseChoices: [{ label: 'Once', terms: once }],
+  lease: once,
+  items: settings.map((name, at) => ({ path: `prod/shop/${name}`, version: at === 0 ? 4 : 1, description: '', mixedScripts: false })),
+  observed: { ...running, argv: ['stillvault', 'import', '.env', '--to', 'prod/shop'] },
+  claimed: { agent: '', reason: '' },
+  unusual: ['replaces version 3 of prod/shop/API_TOKEN'],
+});
+
 const secretRow = (seed: number, path: string, part: Partial<SecretRow> = {}): SecretRow => ({
   id: hex(seed, 32) as SecretId,
   path,
@@ -618,6 +629,7 @@ export const fakeStates = {
   'card-container': opened(containerCard),
   'card-claim': opened(claimCard),
   'card-put': opened(putCard),
+  'card-import': opened(importCard),
   'card-changes': opened(changesCard),
   'card-changes-removal': opened(removalCard),
   'card-changes-signed': opened({ ...changesCard, outcome: { kind: 'stored', by: ['ana'], at: noon } }),

@@ -3,14 +3,13 @@ import { pinOf } from '../protocol/org-log/pin.ts';
 import { type JoinToken, formatToken, joinMailbox, sealJoinPacket } from '../protocol/enrolment.ts';
 import { type Letter, attestationSeed, openLetter, sealLetter, signNotice } from '../protocol/notice.ts';
 import type { Decision } from '../protocol/approval.ts';
-import { decode } from '../protocol/codec.ts';
 import { ProtocolError } from '../protocol/errors.ts';
 import { type Hash, type LeaseId, type MachineId, hash } from '../protocol/hash.ts';
-import { type MachineAdmit, type SecretPut, secretPutCodec } from '../protocol/org-log/bodies.ts';
+import type { MachineAdmit } from '../protocol/org-log/bodies.ts';
 import { zeroHash } from '../protocol/org-log/entry.ts';
 import { mailboxOn, mailboxesAround, openRecord, orgStream, receiptStream, sealRecord } from '../protocol/org-log/record.ts';
 import type { Head } from '../protocol/org-log/state.ts';
-import { limits } from '../protocol/limits.ts';
+import { parseProposal, proposalStream } from '../protocol/proposal.ts';
 import { type VerifiedReceipt, verifyReceipt } from '../protocol/receipt.ts';
 import { type RequestMemory, type VerifiedRequest } from '../protocol/request.ts';
 import type { StreamId } from '../protocol/wire.ts';
@@ -194,11 +193,12 @@ export async function createLiveOrg(world: World, relayUrl: string, reach: (url:
     countersign: async ({ device, verified: { request } }) => {
       const proposal = found(request.proposal, 'proposal');
       const [blob] = await client.getBlobs([proposal.blob]);
-      const stream = hash('stream', ['proposal', request.requestId]) as string as StreamId; // a stream id of the fake world
-      const body: SecretPut = decode(secretPutCodec, await openRecord({ org, stream }, world.mk, found(blob, 'blob')), limits.entryBytes);
-      for (const name of [body.body, ...body.wraps.map(({ wrap }) => wrap)]) world.blobs.set(name, found((await client.getBlobs([name]))[0], 'blob'));
-      world.clock.set(Date.now());
-      await world.append('secret.put', body, [device]);
+      const puts = parseProposal(proposal, await openRecord({ org, stream: proposalStream(request.requestId) }, world.mk, found(blob, 'blob')));
+      for (const body of puts) {
+        for (const name of [body.body, ...body.wraps.map(({ wrap }) => wrap)]) world.blobs.set(name, found((await client.getBlobs([name]))[0], 'blob'));
+        world.clock.set(Date.now());
+        await world.append('secret.put', body, [device]);
+      }
       await sync();
     },
     endLease: async (device, machine, lease, head = world.state.head) => {

@@ -4,20 +4,21 @@ import { changesDigest, changesStream } from '../protocol/changes.ts';
 import { array, encode } from '../protocol/codec.ts';
 import { type SecretValue, openMachineHalf, openSecret, sealSecret } from '../protocol/custody.ts';
 import { fingerprintWords, joinMailbox, openJoinPacket, parseToken } from '../protocol/enrolment.ts';
-import { type Hash, type LeaseId, type MachineId, type RequestId, type SecretId, hash } from '../protocol/hash.ts';
+import type { Hash, LeaseId, MachineId, RequestId, SecretId } from '../protocol/hash.ts';
 import { type Signer, generateSigner, importSigner } from '../protocol/keys.ts';
 import { type Letter, openLetter, sealLetter, verifyNotice } from '../protocol/notice.ts';
-import { secretPutCodec } from '../protocol/org-log/bodies.ts';
+import type { SecretPut } from '../protocol/org-log/bodies.ts';
 import { proposedCodec } from '../protocol/draft.ts';
 import { type Proposed, encodeEntry, zeroHash } from '../protocol/org-log/entry.ts';
 import { mailboxOn, mailboxesAround, openMkWrap, receiptStream, sealRecord } from '../protocol/org-log/record.ts';
 import { type Device, secretAt } from '../protocol/org-log/state.ts';
 import { policyFor } from '../protocol/policy.ts';
+import { type Proposal, encodeProposal, proposalStream } from '../protocol/proposal.ts';
 import { type Outcome, type Receipt, signReceipt } from '../protocol/receipt.ts';
-import { type Request, type SignedRequest, type VerifiedItem, once, proposalDigest, signRequest } from '../protocol/request.ts';
+import { type Request, type SignedRequest, type VerifiedItem, once, signRequest } from '../protocol/request.ts';
 import { type KemKey, kemKeyFrom } from '../protocol/seal.ts';
 import { signEnvelope } from '../protocol/sign.ts';
-import type { MailboxId, StreamId } from '../protocol/wire.ts';
+import type { MailboxId } from '../protocol/wire.ts';
 import { blobHash } from '../protocol/wire.ts';
 import { type RelayClient, createRelayClient } from '../relay-client/client.ts';
 import { createMemoryStore } from '../relay-client/log-store.ts';
@@ -34,6 +35,15 @@ export interface Asked extends SignedRequest {
 export interface AskOptions {
   readonly changes?: Partial<Request>;
   readonly signer?: Signer;
+}
+
+export interface ProposeOptions {
+  /** What lies at the relay. */
+  readonly tamper?: (encoded: Uint8Array) => Uint8Array;
+  /** What is proposed and signed. */
+  readonly after?: (puts: readonly SecretPut[]) => readonly SecretPut[];
+  /** What the request says of it. */
+  readonly named?: (puts: Proposal['puts']) => Proposal['puts'];
 }
 
 export class SoftMachine {
@@ -140,29 +150,30 @@ export class SoftMachine {
   }
 
   /** Proposes a version for a writer to countersign; `tamper` changes what lies at the relay. */
-  async propose(path: string, value: SecretValue, tamper: (encoded: Uint8Array) => Uint8Array = (encoded) => encoded): Promise<Asked> {
+  propose(path: string, value: SecretValue, tamper?: (encoded: Uint8Array) => Uint8Array): Promise<Asked> {
+    return this.proposeAll([[path, value]], tamper && { tamper });
+  }
+
+  async proposeAll(
+    values: readonly (readonly [string, SecretValue])[],
+    { tamper = (encoded) => encoded, after = (puts) => puts, named = (puts) => puts }: ProposeOptions = {},
+  ): Promise<Asked> {
     const { random } = this.platform;
     const state = await this.log.sync();
-    const before = secretAt(state, path);
-    const sealed = await sealSecret(
-      state,
-      {
-        secret: before?.id ?? newId<SecretId>(random),
-        path,
-        ver: (before?.put.ver ?? 0) + 1,
-        prevVerEh: before?.putEh ?? zeroHash,
-        value,
-        description: 'proposed',
-        proposedBy: this.id,
-      },
-      random,
+    const sealed = await Promise.all(
+      values.map(([path, value]) => {
+        const before = secretAt(state, path);
+        const secret = before?.id ?? newId<SecretId>(random);
+        const version = { ver: (before?.put.ver ?? 0) + 1, prevVerEh: before?.putEh ?? zeroHash };
+        return sealSecret(state, { secret, path, ...version, value, description: 'proposed', proposedBy: this.id }, random);
+      }),
     );
     const requestId = newId<RequestId>(random);
-    const encoded = encode(secretPutCodec, sealed.put);
-    const place = { org: state.org, stream: hash('stream', ['proposal', requestId]) as string as StreamId }; // a stream id is a hash with this use
-    const blob = await sealRecord(place, state.mkEpoch, this.mk(), tamper(encoded), random);
-    await this.client.putBlobs([...sealed.blobs, blob]);
-    return this.ask([], { changes: { requestId, proposal: { blob: blobHash(blob), digest: proposalDigest(encoded), path } } });
+    const proposal = encodeProposal(after(sealed.map(({ put }) => put)));
+    const place = { org: state.org, stream: proposalStream(requestId) };
+    const blob = await sealRecord(place, state.mkEpoch, this.mk(), tamper(proposal.encoded), random);
+    await this.client.putBlobs([...sealed.flatMap(({ blobs }) => blobs), blob]);
+    return this.ask([], { changes: { requestId, proposal: { blob: blobHash(blob), puts: named(proposal.named) } } });
   }
 
   /** Proposes changes for people to sign; `swapped` lies at the relay instead of what was signed. */

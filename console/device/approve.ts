@@ -12,14 +12,13 @@ import type { ApproveStep, ReviewCard } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import { signChanges } from './changes.ts';
 import type { Drafts } from './drafts.ts';
-import { appendSigned } from './entries.ts';
 import type { Heads } from './heads.ts';
 import type { Inbox, Pending } from './inbox.ts';
 import { fillNeed } from './needs.ts';
-import { checkBlobs } from './proposals.ts';
+import { countersign } from './proposals.ts';
 import type { DeviceMemory } from './request-memory.ts';
 import type { PutInput } from './secrets.ts';
-import { type Session, myDevice, requireRole } from './session.ts';
+import { type Session, myDevice } from './session.ts';
 import { unlock } from './unlock.ts';
 
 export interface Decisions {
@@ -66,8 +65,8 @@ export function createDecisions(deps: {
     const { requestId } = found.card;
     // The machine's receipt may have been faster.
     if (!inbox.find(requestId)?.card.outcome) inbox.settle(requestId, { kind, by: [memberName(session)], at: now() });
-    // A countersigned version is in the log: no receipt has to prove it.
-    const settled = found.put && kind === 'approved' ? { settled: true } : {};
+    // Countersigned versions are in the log: no receipt has to prove it.
+    const settled = found.puts && kind === 'approved' ? { settled: true } : {};
     await memory.update(requestId, { decision: kind === 'approved' ? 'approve' : 'deny', decidedAt: now(), ...settled });
   }
 
@@ -81,8 +80,10 @@ export function createDecisions(deps: {
         verifyChoice(found.card, terms, chosenCode);
         progress('verifying-user');
         if (found.changes) return await change(found, progress);
-        if (found.put) await countersign(session, found, progress);
-        else await release(session, found, terms, progress);
+        if (found.puts) {
+          await countersign(session, found.puts);
+          progress('sent');
+        } else await release(session, found, terms, progress);
         await decided(found, 'approved');
       }),
     deny: (request, note) =>
@@ -157,17 +158,6 @@ async function resealAll(
     wipe(share);
   }
   return resealed;
-}
-
-/** A proposal is approved by this device's own signature on the entry; the log tells the machine. */
-async function countersign(session: Session, { put }: Pending, progress: (step: ApproveStep) => void): Promise<void> {
-  check(put !== undefined, 'E_FIELD', 'not a proposal');
-  await checkBlobs(session, put);
-  await appendSigned(session, (state) => {
-    requireRole(session, state, 'writer');
-    return { draft: { type: 'secret.put', body: put } };
-  });
-  progress('sent');
 }
 
 function answerOf(session: Session, { card, verified }: Pending, decision: Core['decision'], lease: LeaseTerms, items: readonly ResealedShare[]): Answer {

@@ -12,19 +12,19 @@ import type { LoadedChanges } from './changes.ts';
 const tiers = ['low', 'normal', 'high'] as const;
 
 interface ProposedHere {
-  readonly put?: SecretPut | undefined;
+  readonly puts?: readonly SecretPut[] | undefined;
   readonly changes?: LoadedChanges | undefined;
 }
 
-/** `put`, `changes`: what the request proposes, where it does. */
-export function cardOf(state: OrgState, verified: VerifiedRequest, { put, changes }: ProposedHere, unusual: readonly string[]): ReviewCard {
+/** `puts`, `changes`: what the request proposes, where it does. */
+export function cardOf(state: OrgState, verified: VerifiedRequest, { puts, changes }: ProposedHere, unusual: readonly string[]): ReviewCard {
   const { request, rh, machine, policies } = verified;
   const { need } = request;
-  const items = put ? [itemOfPut(put)] : need ? [{ path: need.path, version: 1, description: '', mixedScripts: false }] : itemsOf(verified);
+  const items = puts ? puts.map(itemOfPut) : need ? [{ path: need.path, version: 1, description: '', mixedScripts: false }] : itemsOf(verified);
   const card: Omit<ReviewCard, 'lines'> = {
     requestId: request.requestId,
     rh,
-    kind: put ? 'put' : need ? 'need' : changes ? 'changes' : 'release',
+    kind: puts ? 'put' : need ? 'need' : changes ? 'changes' : 'release',
     matchCode: matchCode(rh),
     machine: { id: machine.machine, name: machine.name },
     items,
@@ -33,12 +33,8 @@ export function cardOf(state: OrgState, verified: VerifiedRequest, { put, change
     ...(need ? { need: { where: need.where, fields: need.fields } } : {}),
     ...(changes ? { changes: changes.lines } : {}),
     lease: request.lease,
-    leaseChoices: changes ? [{ label: 'Sign', terms: once }] : put ? [{ label: 'Store', terms: once }] : need ? [] : leaseChoices(request.lease),
-    unusual: changes
-      ? [...changes.lines.flatMap(({ warnings }) => warnings), ...unusual]
-      : put
-        ? [...unusual, ...(put.ver > 1 ? [`replaces version ${put.ver - 1}`] : [])]
-        : unusual,
+    leaseChoices: changes ? [{ label: 'Sign', terms: once }] : puts ? [{ label: 'Store', terms: once }] : need ? [] : leaseChoices(request.lease),
+    unusual: changes ? [...changes.lines.flatMap(({ warnings }) => warnings), ...unusual] : [...unusual, ...replacing(puts ?? [])],
     issuedAt: request.issuedAt,
     expiresAt: request.expiresAt,
     needed: Math.max(changes?.needed ?? 1, ...policies.map((policy) => quorumOf(state, policy).k)),
@@ -64,6 +60,12 @@ function itemsOf({ items }: VerifiedRequest): ReviewCard['items'] {
 
 function itemOfPut({ path, ver, description, fields }: SecretPut): ReviewCard['items'][number] {
   return { path, version: ver, description, mixedScripts: mixesScripts(description), ...(fields.length > 0 ? { field: fields.join(', ') } : {}) };
+}
+
+/** What is there already is named first, whatever its place in the list. */
+function replacing(puts: readonly SecretPut[]): readonly string[] {
+  const old = puts.filter(({ ver }) => ver > 1);
+  return puts.length === 1 ? old.map(({ ver }) => `replaces version ${ver - 1}`) : old.map(({ path, ver }) => `replaces version ${ver - 1} of ${path}`);
 }
 
 const shorterS = [300, 900, 3_600];

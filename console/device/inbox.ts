@@ -12,7 +12,7 @@ import { type LoadedChanges, isInForce, loadChanges } from './changes.ts';
 import { codeOf } from './failure.ts';
 import type { History } from './history.ts';
 import { isOldNeed, unusualNeed } from './needs.ts';
-import { loadProposal } from './proposals.ts';
+import { isStored, loadProposal } from './proposals.ts';
 import type { DeviceMemory } from './request-memory.ts';
 import { type Session, historyOf } from './session.ts';
 import { unusualOf } from './unusual.ts';
@@ -21,8 +21,8 @@ export interface Pending {
   readonly card: ReviewCard;
   readonly bytes: Uint8Array;
   readonly verified: VerifiedRequest;
-  /** Where the request proposes a version. */
-  readonly put?: SecretPut;
+  /** Where the request proposes versions. */
+  readonly puts?: readonly SecretPut[];
   readonly changes?: LoadedChanges;
 }
 type Outcome = NonNullable<ReviewCard['outcome']>;
@@ -96,11 +96,11 @@ export function createInbox(deps: {
 
   async function prepare(verified: VerifiedRequest, bytes: Uint8Array): Promise<Pending> {
     const state = session.log.requireState();
-    const put = await loadProposal(session, state, verified);
+    const puts = await loadProposal(session, state, verified);
     const changes = await loadChanges(session, state, verified);
     const unusual = unusualOf(verified, history.rows(), memory.deniedAt(verified.machine.machine), now());
-    const card = cardOf(state, verified, { put, changes }, [...unusualNeed(state, verified), ...unusual]);
-    return { card, bytes, verified, ...(put ? { put } : {}), ...(changes ? { changes } : {}) };
+    const card = cardOf(state, verified, { puts, changes }, [...unusualNeed(state, verified), ...unusual]);
+    return { card, bytes, verified, ...(puts ? { puts } : {}), ...(changes ? { changes } : {}) };
   }
 
   async function receive(bytes: Uint8Array, mail: number): Promise<void> {
@@ -175,9 +175,11 @@ export function createInbox(deps: {
       for (const found of waiting()) {
         const { requestId } = found.card;
         const { need } = found.verified.request;
-        const stored = secretAt(state, found.put?.path ?? need?.path ?? '');
-        if (found.changes?.items.every((item) => isInForce(state, item))) settle(requestId, { kind: 'stored', by: [], at: now() });
-        else if (stored && (need || stored.put.body === found.put?.body)) settle(requestId, { kind: 'stored', by: [], at: now() });
+        const isDone =
+          found.changes?.items.every((item) => isInForce(state, item)) ??
+          found.puts?.every((put) => isStored(state, put)) ??
+          (need !== undefined && secretAt(state, need.path) !== undefined);
+        if (isDone) settle(requestId, { kind: 'stored', by: [], at: now() });
         else
           await recheckOne(found).catch((error: unknown) => {
             if (error instanceof ProtocolError && error.code !== 'E_HEAD_AHEAD')

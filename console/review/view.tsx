@@ -137,7 +137,7 @@ function CardTitle({ id, card }: { readonly id: string; readonly card: ReviewCar
           {card.items.map((item, index) => (
             <li key={index}>
               <ItemName item={item} />
-              <span class="faint">{w.short(item.version)}</span>
+              <ItemVersion item={item} kind={card.kind} />
               {item.description !== '' && (
                 <p class="item-note">
                   <Description text={item.description} />
@@ -167,6 +167,18 @@ function ItemName({ item }: { readonly item: Item | undefined }): JSX.Element {
       <Breakable text={item.path} />
       {item.field !== undefined && <span class="what-field">#{item.field}</span>}
       {item.mixedScripts && <MixedMark />}
+    </span>
+  );
+}
+
+/** One that replaces what is there stands out by more than its number. */
+function ItemVersion({ item: { version }, kind }: { readonly item: Item; readonly kind: ReviewCard['kind'] }): JSX.Element {
+  const w = coreWords.review;
+  if (kind !== 'put') return <span class="faint">{w.short(version)}</span>;
+  if (version === 1) return <span class="faint">{w.isNew}</span>;
+  return (
+    <span class="replaces">
+      <Icon name="warning" size={18} /> {w.replaces(version - 1)}
     </span>
   );
 }

@@ -122,6 +122,8 @@ export const coreWords = {
     version: (version: number): string => `version ${version}`,
     short: (version: number): string => `v${version}`,
     newVersion: (version: number): string => `as version ${version}`,
+    isNew: 'new',
+    replaces: (version: number): string => `replaces v${version}`,
     field: (field: string): string => `field ${field}`,
     mixed: 'letters of different scripts',
     container: 'Container',

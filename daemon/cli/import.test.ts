@@ -18,6 +18,7 @@ describe('a dotenv file', () => {
     expect(folder.read('.env')).toBe(rewritten);
     expect(statSync(join(folder.path, '.env')).mode & 0o777).toBe(0o640);
     expect(readdirSync(folder.path)).toEqual(['.env']);
+    expect(daemon.gestures).toEqual([3]);
 
     const undone = await importing(folder, daemon, '--undo', '.env');
     expect(undone.code).toBe(0);

@@ -3,6 +3,7 @@ import { afterAll, describe, expect, test } from 'bun:test';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { PutAsk } from '../../protocol/local-api.ts';
 import { failure, readyStatus, startStubDaemon, type StubAnswers } from '../../testing/stub-daemon.ts';
 import { lastJson, onTerminal, run, start } from './test-command-line.ts';
 
@@ -17,9 +18,9 @@ const waiting = (): object => ({
   event: 'waiting',
   request_id: '00',
   code: '12',
-  path: 'prod/db',
-  version: 2,
+  paths: ['prod/db'],
   approvers: ['ben'],
+  needed: 1,
   expires_at: new Date(Date.now() + 178_000).toISOString(),
 });
 const ready: StubAnswers = { 'GET /v1/status': (ask) => ask.json(readyStatus) };
@@ -34,7 +35,7 @@ const storing: StubAnswers = {
 };
 const base64 = (data: string | Uint8Array): string => Buffer.from(data).toString('base64');
 const puts = ({ asks }: { readonly asks: readonly { readonly call: string; readonly body: unknown }[] }): readonly unknown[] =>
-  asks.flatMap(({ call, body }) => (call === 'POST /v1/put' ? [body] : []));
+  asks.flatMap(({ call, body }) => (call === 'POST /v1/put' ? (body as PutAsk).puts : [])); // what the command line sent
 
 describe('from standard input', () => {
   test('byte for byte', async () => {
@@ -42,7 +43,8 @@ describe('from standard input', () => {
     const bytes = crypto.getRandomValues(new Uint8Array(65_536));
     const { code, out, err } = await run(['put', 'prod/db', '--description', 'orders', '--wait', '5m'], { ...daemon, input: bytes });
     expect({ code, out }).toEqual({ code: 0, out: '' });
-    expect(puts(daemon)).toEqual([{ path: 'prod/db', value: base64(bytes), description: 'orders', timeoutS: 300 }]);
+    expect(puts(daemon)).toEqual([{ path: 'prod/db', value: base64(bytes), description: 'orders' }]);
+    expect(daemon.asks.at(-1)?.body).toMatchObject({ timeoutS: 300 });
     expect(err).toMatch(
       /^waiting for ben · prod\/db · code 12 · 2:5\d left · Ctrl-C withdraws\nshown on ben's phone 12:03\nstored prod\/db version 2, countersigned by ben\n$/,
     );

@@ -44,11 +44,9 @@ export const command: Command = {
     const content = fields.length > 0 ? { fields: await readFields(fields, reading) } : { value: await readValue(path, reading) };
     const secrets = 'fields' in content ? Object.values(content.fields) : [content.value];
     try {
-      const stored = await awaitPeople({ world, output }, (waiting) =>
+      await awaitPeople({ world, output }, (waiting) =>
         daemon.put(path, { ...content, ...(description === undefined ? {} : { description }), ...timeoutS }, waiting),
       );
-      if (output.json) output.jsonLine({ event: 'stored', ...stored });
-      else output.note(`stored ${printable(stored.path)} version ${stored.version}, countersigned by ${printable(stored.by)}`);
     } finally {
       for (const bytes of secrets) bytes.fill(0);
     }

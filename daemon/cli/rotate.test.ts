@@ -59,14 +59,18 @@ describe('INV-ROTATE-WALK', () => {
     expect(at.storing.puts).toEqual(['prod/b', 'prod/a']);
   });
 
-  test('a writer says no: that one stays, the next is asked', async () => {
+  test('a writer says no: what was asked for together stays, and what was stored before it is not stored again', async () => {
     await using at = await world();
-    at.storing.onPut = ({ path }) => (path === 'prod/a' ? denied() : undefined);
+    at.storing.onPut = ({ path }) => (path === 'prod/b' ? denied() : undefined);
     expect(await run(['rotate', '--exposed', '--hook', 'echo x', '--yes', '--json'], at.given)).toMatchObject({
       code: 1,
-      out: says('{"event":"failed","path":"prod/a","code":"denied"'),
+      out: says('{"event":"failed","path":"prod/b","code":"denied"'),
     });
-    expect(at.storing.puts).toEqual(['prod/b']);
+    expect(at.storing.puts).toEqual(['prod/a']);
+    at.storing.onPut = () => undefined;
+    expect((await run(['rotate', '--exposed', '--hook', 'echo x', '--yes'], at.given)).code).toBe(0);
+    expect(at.storing.puts).toEqual(['prod/a', 'prod/b']);
+    expect(at.storing.gestures).toEqual([2, 1]);
   });
 
   test('stored, but --after failed: the next run does only that', async () => {

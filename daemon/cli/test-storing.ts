@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { PutAsk, ReleaseAsk } from '../../protocol/local-api.ts';
+import type { PutAsk, PutItem, ReleaseAsk } from '../../protocol/local-api.ts';
 import { type Ended, run } from './test-command-line.ts';
 import { type StubAnswers, type StubDaemon, failure, readyStatus, startStubDaemon } from '../../testing/stub-daemon.ts';
 
@@ -19,8 +19,10 @@ export interface Storing extends AsyncDisposable {
   /** Paths in the order in which they were put. */
   readonly puts: string[];
   readonly daemon: StubDaemon;
-  /** Told before each put; what it returns is the failure. */
-  onPut: (ask: PutAsk) => object | undefined;
+  /** How many a writer was asked for at once, ask by ask. */
+  readonly gestures: number[];
+  /** Told before each put; what it returns is the failure of it and those after it. */
+  onPut: (ask: PutItem) => object | undefined;
   entitled: boolean;
 }
 
@@ -29,6 +31,7 @@ const text = (base64: string | undefined): string => Buffer.from(base64 ?? '', '
 export async function startStoring(): Promise<Storing> {
   const secrets = new Map<string, Kept>();
   const puts: string[] = [];
+  const gestures: number[] = [];
   const answers: StubAnswers = {
     'GET /v1/status': (ask) => ask.json(readyStatus),
     'GET /v1/secrets': (ask) =>
@@ -44,15 +47,20 @@ export async function startStoring(): Promise<Storing> {
         })),
       ),
     'POST /v1/put': (ask) => {
-      const body = ask.body as PutAsk; // what the command line sent
-      const refused = storing.onPut(body);
-      const version = (secrets.get(body.path)?.version ?? 0) + 1;
-      if (refused === undefined) {
-        puts.push(body.path);
-        const fields = body.fields && Object.fromEntries(Object.entries(body.fields).map(([name, held]) => [name, text(held)]));
-        secrets.set(body.path, { version, ...(body.value === undefined ? {} : { value: text(body.value) }), ...(fields && { fields }) });
+      const { puts: asked } = ask.body as PutAsk; // what the command line sent
+      gestures.push(asked.length);
+      for (const { path, value, fields } of asked) {
+        const refused = storing.onPut({ path });
+        if (refused !== undefined) {
+          ask.event(refused);
+          break;
+        }
+        const version = (secrets.get(path)?.version ?? 0) + 1;
+        puts.push(path);
+        const held = fields && Object.fromEntries(Object.entries(fields).map(([name, one]) => [name, text(one)]));
+        secrets.set(path, { version, ...(value === undefined ? {} : { value: text(value) }), ...(held && { fields: held }) });
+        ask.event({ event: 'stored', path, version, by: 'ben' });
       }
-      ask.event(refused ?? { event: 'stored', path: body.path, version, by: 'ben' });
       ask.end();
     },
     'POST /v1/release': (ask) => {
@@ -79,6 +87,7 @@ export async function startStoring(): Promise<Storing> {
     socketPath: daemon.socketPath,
     secrets,
     puts,
+    gestures,
     daemon,
     onPut: () => undefined,
     entitled: true,

@@ -10,6 +10,7 @@ import { createAskLimiter } from './rate.ts';
 const item = { path: 'prod/db' };
 const items = [item];
 const base64 = (bytes: number): string => Buffer.alloc(bytes).toString('base64');
+const several = (count: number): readonly object[] => Array.from({ length: count }, (_, at) => ({ path: `a/${at}`, value: 'aA==' }));
 const fields = (count: number): Record<string, string> => Object.fromEntries(Array.from({ length: count }, (_, at) => [`f${at}`, 'aA==']));
 
 const accepted: readonly (readonly [string, z.ZodType, unknown])[] = [
@@ -26,8 +27,9 @@ const accepted: readonly (readonly [string, z.ZodType, unknown])[] = [
     },
   ],
   ['the longest wait', releaseAsk, { items, timeoutS: 900, leaseOnly: true }],
-  ['a value at the bound', putAsk, { path: 'a/b', value: base64(limits.valueBytes) }],
-  ['the most fields', putAsk, { path: 'a', fields: fields(limits.fields) }],
+  ['a value at the bound', putAsk, { puts: [{ path: 'a/b', value: base64(limits.valueBytes) }] }],
+  ['the most fields', putAsk, { puts: [{ path: 'a', fields: fields(limits.fields) }] }],
+  ['the most secrets', putAsk, { puts: several(limits.putsPerRequest) }],
   ['a token', joinAsk, { token: 'x', name: 'build-7' }],
   ['one lease', leaseEnd, { id: '0'.repeat(32) }],
   ['all leases', leaseEnd, { all: true }],
@@ -46,12 +48,15 @@ const refused: readonly (readonly [string, z.ZodType, unknown])[] = [
   ['an unknown scope', releaseAsk, { items, lease: { ttlS: 1, scope: 'world' } }],
   ['an undefined that is present', releaseAsk, { items, reason: undefined }],
   ['a wait one second too long', releaseAsk, { items, timeoutS: 901 }],
-  ['a value past the bound', putAsk, { path: 'a', value: base64(limits.valueBytes + 3) }],
-  ['a value that is no base64', putAsk, { path: 'a', value: '!' }],
-  ['value and fields', putAsk, { path: 'a', value: 'aA==', fields: fields(1) }],
-  ['neither value nor fields', putAsk, { path: 'a' }],
-  ['one field too many', putAsk, { path: 'a', fields: fields(limits.fields + 1) }],
-  ['a field name with a space', putAsk, { path: 'a', fields: { 'a b': 'aA==' } }],
+  ['a value past the bound', putAsk, { puts: [{ path: 'a', value: base64(limits.valueBytes + 3) }] }],
+  ['a value that is no base64', putAsk, { puts: [{ path: 'a', value: '!' }] }],
+  ['value and fields', putAsk, { puts: [{ path: 'a', value: 'aA==', fields: fields(1) }] }],
+  ['neither value nor fields', putAsk, { puts: [{ path: 'a' }] }],
+  ['one field too many', putAsk, { puts: [{ path: 'a', fields: fields(limits.fields + 1) }] }],
+  ['no secret at all', putAsk, { puts: [] }],
+  ['one secret too many', putAsk, { puts: several(limits.putsPerRequest + 1) }],
+  ['one path twice', putAsk, { puts: [...several(2), ...several(1)] }],
+  ['a field name with a space', putAsk, { puts: [{ path: 'a', fields: { 'a b': 'aA==' } }] }],
   ['no token', joinAsk, { token: '' }],
   ['a lease and all', leaseEnd, { id: '0'.repeat(32), all: true }],
   ['no lease', leaseEnd, {}],

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { AwaitAsk } from '../../protocol/local-api/held.ts';
 import { limits } from '../../protocol/limits.ts';
-import type { JoinAsk, LeaseEnd, NeedAsk, NeedWithdraw, PutAsk, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
+import type { JoinAsk, LeaseEnd, NeedAsk, NeedWithdraw, PutAsk, PutItem, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
 import { verifyClaim, verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
 
@@ -46,19 +46,27 @@ const handle = z.string().regex(/^[0-9a-f]{32}$/);
 export const awaitAsk: z.ZodType<AwaitAsk> = z.strictObject({ handle, timeoutS, one: z.boolean().exactOptional() });
 export const withdrawAsk: z.ZodType<Pick<AwaitAsk, 'handle'>> = z.strictObject({ handle });
 
-export const putAsk: z.ZodType<PutAsk> = z
+const putItem: z.ZodType<PutItem> = z
   .strictObject({
     path,
     value: base64.exactOptional(),
     fields: z.record(field, base64).exactOptional(),
     description: checked((text) => verifyText(text, limits.descriptionBytes)).exactOptional(),
-    timeoutS,
   })
   .refine((ask) => (ask.value === undefined) !== (ask.fields === undefined), 'either value or fields')
   .refine(
     (ask) => ask.fields === undefined || (Object.keys(ask.fields).length >= 1 && Object.keys(ask.fields).length <= limits.fields),
     `1 to ${limits.fields} fields`,
   );
+
+export const putAsk: z.ZodType<PutAsk> = z.strictObject({
+  puts: z
+    .array(putItem)
+    .min(1)
+    .max(limits.putsPerRequest)
+    .refine((puts) => new Set(puts.map((one) => one.path)).size === puts.length, 'one path twice'),
+  timeoutS,
+});
 
 export const joinAsk: z.ZodType<JoinAsk> = z.strictObject({
   token: z.string().min(1).max(4_096),

@@ -1,6 +1,7 @@
 // A machine proposes a secret, a writer countersigns it on a device (spec/09-release.md §proposal).
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
 import type { PutEvent } from '../../protocol/local-api.ts';
+import { verifyPastRequest } from '../../protocol/request.ts';
 import { type Conversation, type Live, detailOf, startLive, until } from '../../testing/live-daemon.ts';
 
 let live: Live;
@@ -17,7 +18,7 @@ describe('a proposal', () => {
   test('countersigned: stored by the writer, and it can be released', async () => {
     const asked = propose('prod/new');
     const seen = await live.seen(asked, 'ben');
-    expect(seen.verified.request).toMatchObject({ items: [], proposal: { path: 'prod/new' } });
+    expect(seen.verified.request).toMatchObject({ items: [], proposal: { puts: [{ path: 'prod/new' }] } });
     await live.org.decide(seen, 'shown');
     expect(await asked.next('shown')).toMatchObject({ member: 'ben' });
     await live.org.countersign(seen);
@@ -36,6 +37,42 @@ describe('a proposal', () => {
     await live.org.countersign(seen);
     expect(await asked.end).toMatchObject({ event: 'stored', version: 2, by: 'ada' });
     expect(await live.get({ items: [{ path: 'prod/db', field: 'password' }] })).toBe('hunter2');
+  });
+
+  test('several: one request, one signature each, each told as it is stored, one receipt that names all', async () => {
+    const value = base64('of several');
+    const asked = live.daemon.put({ puts: ['prod/s1', 'prod/new', 'prod/s3'].map((path) => ({ path, value })) });
+    expect((await asked.next('waiting')).paths).toEqual(['prod/s1', 'prod/new', 'prod/s3']);
+    await live.org.countersign(await live.seen(asked, 'ben'));
+    const told = [await asked.next('stored'), await asked.next('stored'), await asked.end];
+    expect(told).toMatchObject([
+      { path: 'prod/s1', version: 1, by: 'ben' },
+      { path: 'prod/new', version: 2 },
+      { path: 'prod/s3', version: 1 },
+    ]);
+    expect(await live.get('prod/s3')).toBe('of several');
+    let signed: Uint8Array | undefined;
+    await until(async () => {
+      const told = (await live.org.receipts(live.daemon.machine)).find(({ receipt: { outcome, note } }) => outcome === 'stored' && note === '3 secrets');
+      signed = told?.receipt.request;
+      return signed !== undefined;
+    }, 'the receipt');
+    const { request } = await verifyPastRequest(live.world.state, signed ?? new Uint8Array(0));
+    expect(request.proposal?.puts.map(({ path }) => path)).toEqual(['prod/s1', 'prod/new', 'prod/s3']);
+  });
+
+  test('several, and one of them cannot be stored: nobody is asked for any', async () => {
+    const puts = ['prod/fine', 'dev/x'].map((path) => ({ path, value: base64('x') }));
+    expect(await live.daemon.put({ puts }).end).toMatchObject({ error: { detail: 'E_POLICY', message: expect.stringContaining('dev/x') as string } }); // the matcher's type is any
+    expect(live.daemon.status().pending).toBe(0);
+  });
+
+  test('several, and somebody else stores one of them meanwhile: all of it is told as not stored', async () => {
+    const asked = live.daemon.put({ puts: ['prod/t1', 'prod/t2'].map((path) => ({ path, value: base64('x') })) });
+    await live.seen(asked);
+    await live.change((world) => world.put('prod/t2', 'theirs'));
+    expect(await asked.end).toMatchObject({ error: { detail: 'E_VERSION', message: expect.stringContaining('prod/t2') as string } }); // the matcher's type is any
+    expect(detailOf(await live.daemon.release('prod/t1').end)).toBe('E_NOT_FOUND');
   });
 
   test('denied by a writer: nothing is stored', async () => {

@@ -1,19 +1,18 @@
-// A machine's proposal of a new version: sealed here, countersigned by a writer on a device (spec/09-release.md §proposal).
+// A machine's proposal of new versions, one or several: sealed here, countersigned by a writer on a device with one gesture (spec/09-release.md §proposal).
 // A stolen machine key alone can therefore not replace a secret.
 import type { Evidence, PendingRequest } from '../../protocol/approval.ts';
 import { wipe } from '../../protocol/bytes.ts';
-import { encode } from '../../protocol/codec.ts';
-import { type SealedSecret, type SecretValue, sealSecret } from '../../protocol/custody.ts';
+import { type SecretValue, sealSecret } from '../../protocol/custody.ts';
 import { ProtocolError, check } from '../../protocol/errors.ts';
-import { type RequestId, type SecretId, hash } from '../../protocol/hash.ts';
-import type { PutAsk } from '../../protocol/local-api.ts';
-import { type SecretPut, secretPutCodec } from '../../protocol/org-log/bodies.ts';
+import type { RequestId, SecretId } from '../../protocol/hash.ts';
+import type { PutAsk, PutItem } from '../../protocol/local-api.ts';
+import type { SecretPut } from '../../protocol/org-log/bodies.ts';
 import { type Entry, zeroHash } from '../../protocol/org-log/entry.ts';
 import { sealRecord } from '../../protocol/org-log/record.ts';
 import { type Device, type OrgState, activeMachine, hasRole, secretAt } from '../../protocol/org-log/state.ts';
 import { policyFor } from '../../protocol/policy.ts';
-import { type Proposal, matchCode, once, proposalDigest } from '../../protocol/request.ts';
-import type { StreamId } from '../../protocol/wire.ts';
+import { type Proposal, encodeProposal, proposalStream, verifyProposal } from '../../protocol/proposal.ts';
+import { matchCode, once } from '../../protocol/request.ts';
 import { newId } from '../../relay-client/org-log.ts';
 import { DaemonError } from '../errors.ts';
 import type { Ask } from '../intake/connection.ts';
@@ -40,7 +39,7 @@ export async function put(deps: DeskDeps, ask: Ask, wanted: PutAsk): Promise<voi
   using _counted = deps.pending.add(waiting);
   const requestId = newId<RequestId>(deps.random);
   try {
-    const { sealed, proposal } = await prepare(deps, state, wanted, requestId);
+    const { puts, proposal } = await prepare(deps, state, wanted.puts, requestId);
     using anchor = await deps.observer.anchorOf(observation);
     const observed = signedObserved(observation, anchor?.level ?? 0);
     using sent = await sendRequest(
@@ -48,7 +47,7 @@ export async function put(deps: DeskDeps, ask: Ask, wanted: PutAsk): Promise<voi
       { items: [], proposal, requestId, lease: once, observed, claimed: { agent: '', reason: '' }, lifeMs, targets },
       waiting.answer,
     );
-    await converse(deps, ask, { state, sealed: sealed.put, sent, targets, waiting });
+    await converse(deps, ask, { state, puts, sent, targets, waiting });
   } catch (error) {
     throw explain(error);
   }
@@ -56,19 +55,43 @@ export async function put(deps: DeskDeps, ask: Ask, wanted: PutAsk): Promise<voi
 
 interface Proposed {
   readonly state: OrgState;
-  readonly sealed: SecretPut;
+  readonly puts: readonly SecretPut[];
   readonly sent: SentRequest;
   readonly targets: readonly Device[];
   readonly waiting: Waiting;
 }
 
-/** Seals the value for those whom policy gives, and leaves the proposal at the relay. */
+/** Seals each value for those whom policy gives, and leaves the proposal at the relay. */
 async function prepare(
   deps: DeskDeps,
   state: OrgState,
-  wanted: PutAsk,
+  wanted: readonly PutItem[],
   requestId: RequestId,
-): Promise<{ readonly sealed: SealedSecret; readonly proposal: Proposal }> {
+): Promise<{ readonly puts: readonly SecretPut[]; readonly proposal: Proposal }> {
+  const uncovered = wanted.find(({ path }) => !policyFor(state, path));
+  if (uncovered) {
+    const next = `stillvault policy check ${uncovered.path}; an admin sets a rule in the console, or with: stillvault policy apply`;
+    throw new DaemonError('policy_forbids', 'E_POLICY', `no policy covers ${uncovered.path}: nobody could approve its use`, { next });
+  }
+  const puts: SecretPut[] = [];
+  const blobs: Uint8Array[] = [];
+  for (const one of wanted) {
+    const sealed = await seal(deps, state, one);
+    puts.push(sealed.put);
+    blobs.push(...sealed.blobs);
+  }
+  const { encoded, named } = encodeProposal(puts);
+  const mk = deps.link.log.keys.get(state.mkEpoch);
+  check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
+  const record = await sealRecord({ org: state.org, stream: proposalStream(requestId) }, state.mkEpoch, mk, encoded, deps.random);
+  const blob = (await deps.link.client.putBlobs([...blobs, record])).at(-1);
+  check(blob !== undefined, 'E_BLOB_MISSING', 'the relay did not store the proposal');
+  const proposal = { blob, puts: named };
+  verifyProposal(proposal);
+  return { puts, proposal };
+}
+
+async function seal(deps: DeskDeps, state: OrgState, wanted: PutItem): ReturnType<typeof sealSecret> {
   const value = valueOf(wanted);
   const before = secretAt(state, wanted.path);
   const input = {
@@ -80,28 +103,23 @@ async function prepare(
     description: wanted.description ?? before?.put.description ?? '',
     proposedBy: deps.machine.machine,
   };
-  const sealed = await sealSecret(state, input, deps.random).finally(() =>
-    wipe(...(value.kind === 'value' ? [value.value] : value.fields.map((field) => field.value))),
-  );
-  const encoded = encode(secretPutCodec, sealed.put);
-  const mk = deps.link.log.keys.get(state.mkEpoch);
-  check(mk !== undefined, 'E_MK_EPOCH', 'the metadata key is not held here');
-  const record = await sealRecord({ org: state.org, stream: proposalStream(requestId) }, state.mkEpoch, mk, encoded, deps.random);
-  const blob = (await deps.link.client.putBlobs([...sealed.blobs, record])).at(-1);
-  check(blob !== undefined, 'E_BLOB_MISSING', 'the relay did not store the proposal');
-  return { sealed, proposal: { blob, digest: proposalDigest(encoded), path: wanted.path } };
+  return sealSecret(state, input, deps.random).finally(() => wipe(...(value.kind === 'value' ? [value.value] : value.fields.map((field) => field.value))));
 }
 
-/** Until a writer has stored it, denied it, or nobody did. */
-async function converse(deps: DeskDeps, ask: Ask, { state, sealed, sent, targets, waiting }: Proposed): Promise<void> {
+/** Until a writer has stored all of it, denied it, or nobody did. */
+async function converse(deps: DeskDeps, ask: Ask, { state, puts, sent, targets, waiting }: Proposed): Promise<void> {
   const { request, signed, epk } = sent;
   const pending: PendingRequest = { request, rh: signed.rh, epk, items: [], consumed: deps.store.isConsumed };
   const evidence: Evidence[] = [];
-  let storedBy: string | undefined;
+  const left = new Set(puts);
   const stop = deps.link.log.onChange((after, entries) => {
-    storedBy ??= countersigner(after, entries, sealed);
-    if (storedBy !== undefined) waiting.answer(nudge);
-    else if (obstacle(after, sealed)) waiting.fail(obstacle(after, sealed));
+    for (const put of left) {
+      const by = countersigner(after, entries, put);
+      if (by !== undefined && left.delete(put)) ask.reply.event({ event: 'stored', path: put.path, version: put.ver, by });
+    }
+    const inTheWay = [...left].map((put) => obstacle(after, put)).find((error) => error !== undefined);
+    if (left.size === 0) waiting.answer(nudge);
+    else if (inTheWay) waiting.fail(inTheWay);
   });
   try {
     const approvers = [...new Set(targets.map(({ member }) => nameOf(state, member)))];
@@ -110,14 +128,14 @@ async function converse(deps: DeskDeps, ask: Ask, { state, sealed, sent, targets
       event: 'waiting',
       request_id: request.requestId,
       code: matchCode(signed.rh),
-      path: sealed.path,
-      version: sealed.ver,
+      paths: puts.map(({ path }) => path),
       approvers,
+      needed: 1,
       expires_at: expiresAt,
     });
     await waiting.until(async (answer) => {
-      if (storedBy === undefined) await takeAnswer(deps, ask, pending, answer, waiting, evidence);
-      return storedBy !== undefined;
+      if (left.size > 0) await takeAnswer(deps, ask, pending, answer, waiting, evidence);
+      return left.size === 0;
     });
     await deps.receipts.write({
       outcome: 'stored',
@@ -125,11 +143,10 @@ async function converse(deps: DeskDeps, ask: Ask, { state, sealed, sent, targets
       rh: signed.rh,
       request: signed.bytes,
       evidence,
-      note: sealed.path,
+      note: puts.length === 1 ? (puts[0]?.path ?? '') : `${puts.length} secrets`,
       tell: targets,
       consumes: true,
     });
-    ask.reply.event({ event: 'stored', path: sealed.path, version: sealed.ver, by: storedBy ?? '' });
     ask.reply.end();
     void deps.receipts.send();
   } catch (error) {
@@ -169,7 +186,7 @@ function obstacle(state: OrgState, { path, secret, prevVerEh, policyEh, proposed
   if (policyFor(state, path)?.eh !== policyEh) return new ProtocolError('E_POLICY_CHANGED', 'the policy changed meanwhile');
   const newest = secretAt(state, path);
   const isNext = newest === undefined ? prevVerEh === zeroHash : newest.id === secret && newest.putEh === prevVerEh;
-  return isNext ? undefined : new ProtocolError('E_VERSION', 'somebody else stored a newer version meanwhile');
+  return isNext ? undefined : new ProtocolError('E_VERSION', `somebody else stored a newer version of ${path} meanwhile`);
 }
 
 function countersigner(state: OrgState, entries: readonly Entry[], mine: SecretPut): string | undefined {
@@ -182,12 +199,8 @@ function nameOf(state: OrgState, member: Device['member']): string {
   return state.members.get(member)?.name ?? 'a writer';
 }
 
-function valueOf(wanted: PutAsk): SecretValue {
+function valueOf(wanted: PutItem): SecretValue {
   const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'base64'));
   if (wanted.value !== undefined) return { kind: 'value', value: bytes(wanted.value) };
   return { kind: 'fields', fields: Object.entries(wanted.fields ?? {}).map(([name, text]) => ({ name, value: bytes(text) })) };
-}
-
-export function proposalStream(requestId: string): StreamId {
-  return hash('stream', ['proposal', requestId]) as string as StreamId; // a stream id is a hash with this use
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'bun:test';
 import { verifyAnswer } from '../approval.ts';
 import { encode } from '../codec.ts';
 import { secretPutCodec } from '../org-log/bodies.ts';
-import { proposalDigest } from '../request.ts';
+import { proposalDigest } from '../proposal.ts';
 import { auditOf, startTrail } from '../../testing/world-audit.ts';
 import { type WorldMachine } from '../../testing/world-people.ts';
 import { answer, ask, receive } from '../../testing/world-release.ts';
@@ -13,8 +13,8 @@ import { createExportReader, exportLines } from './export.ts';
 
 const lease = { ttlS: 900, uses: 10, scope: 'process' } as const;
 
-async function putFor(world: World, machine: WorldMachine): Promise<ReturnType<typeof proposalDigest>> {
-  const { put, putEh } = world.secret('prod/db');
+async function putFor(world: World, machine: WorldMachine, path = 'prod/db'): Promise<ReturnType<typeof proposalDigest>> {
+  const { put, putEh } = world.secret(path);
   const next = { ...put, ver: 2, prevVerEh: putEh, proposedBy: machine.id };
   await world.append('secret.put', next);
   return proposalDigest(encode(secretPutCodec, next));
@@ -38,7 +38,7 @@ test('a machine’s word about another’s proposal does not stand for that one�
   const { world, trail } = await startTrail();
   const [laptop, server] = [world.machine('laptop'), world.machine('server')];
   const digest = await putFor(world, laptop);
-  const asked = await ask(world, server, [], { changes: { proposal: { blob: digest, digest, path: 'prod/db' } } });
+  const asked = await ask(world, server, [], { changes: { proposal: { blob: digest, puts: [{ path: 'prod/db', digest }] } } });
   await trail.receipt(server, { outcome: 'stored', requestId: asked.request.requestId, rh: asked.rh, request: asked.bytes });
   world.clock.advance(61_000);
   const { findings } = await auditOf(world.state.org, await trail.export(server));
@@ -109,4 +109,29 @@ test('an end by a machine that had seen more, or that names another machine', as
   expect((await auditOf(state.org, lines)).codes).toEqual([]);
   expect(await signed(laptop.id, state.head)).toEqual(['E_HEAD_AHEAD']);
   expect(await signed(server.id, { seq: 0, eh: world.history(0) ?? state.head.eh })).toEqual(['E_ORG']);
+});
+
+test('one receipt for several versions names each of them, and none that the log does not have', async () => {
+  const { world, trail } = await startTrail();
+  const laptop = world.machine('laptop');
+  const [db, key] = [await putFor(world, laptop), await putFor(world, laptop, 'team/key')];
+  const tell = async (puts: readonly { readonly path: string; readonly digest: typeof db }[]): Promise<void> => {
+    const asked = await ask(world, laptop, [], { changes: { proposal: { blob: db, puts } } });
+    await trail.receipt(laptop, { outcome: 'stored', requestId: asked.request.requestId, rh: asked.rh, request: asked.bytes });
+    world.clock.advance(61_000);
+  };
+  const codes = async (): Promise<readonly string[]> =>
+    (await auditOf(world.state.org, await trail.export(world.machine('server')))).findings.map(({ code }) => code);
+  await tell([{ path: 'prod/db', digest: db }]);
+  expect(await codes()).toEqual(['E_NO_RECEIPT']); // of the other one
+  await tell([
+    { path: 'prod/db', digest: db },
+    { path: 'team/key', digest: key },
+  ]);
+  expect(await codes()).toEqual([]);
+  await tell([
+    { path: 'prod/db', digest: db },
+    { path: 'prod/none', digest: 'ab'.repeat(32) as typeof db }, // of no version
+  ]);
+  expect(await codes()).toEqual(['E_NO_APPROVAL']);
 });

@@ -106,7 +106,7 @@ describe('INV-AUDIT-QUORUM a receipt without the approvals that its policy wante
     const { world, trail } = fixture;
     const laptop = world.machine('laptop');
     const digest = 'ab'.repeat(32) as Hash; // of no version
-    const asked = await ask(world, laptop, [], { changes: { proposal: { blob: digest, digest, path: 'prod/db' } } });
+    const asked = await ask(world, laptop, [], { changes: { proposal: { blob: digest, puts: [{ path: 'prod/db', digest }] } } });
     const about = { requestId: asked.request.requestId, rh: asked.rh, request: asked.bytes } as const;
     await trail.receipt(laptop, { ...about, outcome: 'released' });
     await trail.receipt(laptop, { ...about, outcome: 'stored' });

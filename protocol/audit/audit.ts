@@ -9,7 +9,8 @@ import { secretPutCodec } from '../org-log/bodies.ts';
 import { type Entry, parseEntry } from '../org-log/entry.ts';
 import type { Head, OrgState } from '../org-log/state.ts';
 import { type LeaseGrant, type Receipt, type VerifiedReceipt, verifyReceipt } from '../receipt.ts';
-import { type Request, proposalDigest } from '../request.ts';
+import { proposalDigest } from '../proposal.ts';
+import type { Request } from '../request.ts';
 import { parseEnvelope } from '../sign.ts';
 import { type Fault, faultOf, judgeReceipt } from './judge.ts';
 import { type AuditRow, type Told, rowOfEntry, rowOfReceipt } from './rows.ts';
@@ -118,10 +119,12 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
 
   function verifyOutcome(receipt: Receipt, request: Request | undefined, told: Told): readonly Fault[] {
     const { outcome, lease, requestId, rh, machine } = receipt;
-    if (request?.proposal) stored.add(keyOf(machine, request.proposal.digest));
+    for (const { digest } of request?.proposal?.puts ?? []) stored.add(keyOf(machine, digest));
     // Of changes that a machine proposed the entries themselves tell.
     if (outcome === 'stored' && request && !request.changes) {
-      const isThere = request.proposal ? proposed.get(request.proposal.digest)?.machine === machine : writers.has(request.need?.path ?? '');
+      const isThere = request.proposal
+        ? request.proposal.puts.every(({ digest }) => proposed.get(digest)?.machine === machine)
+        : writers.has(request.need?.path ?? '');
       if (!isThere) return [{ code: 'E_NO_APPROVAL', why: 'told as stored, and the log has no such version' }];
     }
     if (outcome === 'released') {
@@ -154,7 +157,7 @@ export function createAudit({ org, anchor, onRow, onFinding }: AuditDeps): Audit
   // A use is told by its release, a stored version by the entry that a writer signed.
   function toldBefore({ lease, outcome, machine }: Receipt, request: Request | undefined): Told | undefined {
     if (lease) return leases.get(keyOf(machine, lease.id))?.told;
-    const who = outcome === 'stored' && writers.get((request?.proposal ?? request?.need)?.path ?? '');
+    const who = outcome === 'stored' && writers.get((request?.proposal?.puts[0] ?? request?.need)?.path ?? '');
     return who ? { what: [], who } : undefined;
   }
 

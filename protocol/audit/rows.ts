@@ -78,8 +78,8 @@ export function programIn({ observed }: Request): string | undefined {
 }
 
 export function pathsIn(state: OrgState, { items, proposal, need, changes }: Request): readonly string[] {
-  const stores = proposal ?? need;
-  if (stores) return [stores.path];
+  if (proposal) return proposal.puts.map(({ path }) => path);
+  if (need) return [need.path];
   if (changes) return ['changes of the organisation'];
   return items.map(({ secret, field }) => `${state.secrets.get(secret)?.path ?? 'a secret'}${field === undefined ? '' : `#${field}`}`);
 }

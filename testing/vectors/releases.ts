@@ -147,11 +147,16 @@ async function requests(world: World): Promise<Named> {
   const other = await ask(world, laptop, ['test/one']);
   const now = world.clock.now();
   const bad = 'a\u202eb';
+  const proposed = (path: string) => ({ path, digest: zeroHash });
   return [
     await make('one-secret', undefined),
     await make('lease', undefined, { lease }),
     await make('field-and-several', undefined, {}, {}, ['test/one', ['prod/db', 'password']]),
-    await make('proposal', undefined, { changes: { items: [], proposal: { blob: zeroHash, digest: zeroHash, path: 'prod/new' } } }),
+    await make('proposal', undefined, { changes: { items: [], proposal: { blob: zeroHash, puts: [proposed('prod/new')] } } }),
+    await make('proposal-of-several', undefined, { changes: { items: [], proposal: { blob: zeroHash, puts: [proposed('prod/new'), proposed('prod/db')] } } }),
+    await make('proposal-of-one-path-twice', 'E_FIELD', {
+      changes: { items: [], proposal: { blob: zeroHash, puts: [proposed('prod/a'), proposed('prod/a')] } },
+    }),
     await make('changes', undefined, { changes: { items: [], changes: { blob: zeroHash, digest: zeroHash } } }),
     await make('delivered-again', undefined, {}, {}),
     await make(

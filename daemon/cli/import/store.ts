@@ -1,9 +1,9 @@
-// One proposal after the other until all values are stored; what was stored before is not stored again (spec/19-import.md §store).
-import type { Client, Stored } from '../../../sdk/client.ts';
+// Proposals of as many values as one request takes, until all are stored; what was stored before is not stored again (spec/19-import.md §store).
+import type { Client } from '../../../sdk/client.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
-import { putPatiently } from '../put/patient.ts';
+import { type Put as Sent, batchesOf, putTogether } from '../put/batches.ts';
 import type { Call } from '../terminal/command.ts';
-import { printable } from '../terminal/text.ts';
+import { counted, printable } from '../terminal/text.ts';
 import type { Put } from './names.ts';
 import { type ImportRecord, type Records, tagOf } from './record.ts';
 
@@ -19,46 +19,42 @@ export interface Storing {
 export async function storeAll({ call, daemon, records, description, timeoutS }: Storing, puts: readonly Put[], start: ImportRecord): Promise<ImportRecord> {
   const { output } = call;
   let record = start;
-  const key = record.key ?? '';
-  for (const [at, put] of puts.entries()) {
-    const tag = tagOf(key, put);
-    const position = `${at + 1} of ${puts.length}`;
-    if (record.stored.some((done) => done.path === put.path && done.tag === tag)) {
-      output.note(`${position} · ${printable(put.path)} is stored already`);
-      continue;
+  const tags = new Map(puts.map((put) => [put.path, tagOf(record.key ?? '', put)]));
+  const isStored = ({ path }: Put): boolean => record.stored.some((done) => done.path === path && done.tag === tags.get(path));
+  for (const put of puts.filter(isStored)) output.note(`${printable(put.path)} is stored already`);
+  const open = puts.filter((put) => !isStored(put));
+  let done = 0;
+  for (const batch of batchesOf(open, bytesOf)) {
+    output.note(`${open.length === batch.length ? '' : `${done + 1} to ${done + batch.length} of `}${counted(open.length, 'secret')}: one gesture of a writer`);
+    const sent = batch.map((put) => ({ ...sentOf(put), description }));
+    try {
+      await putTogether(call, daemon, sent, timeoutS === undefined ? {} : { timeoutS }, ({ path, version }) => {
+        const tag = tags.get(path);
+        record = { ...record, stored: [...record.stored.filter((other) => other.path !== path), { path, version, ...(tag === undefined ? {} : { tag }) }] };
+        records.write(record);
+      });
+    } catch (error) {
+      if (!(error instanceof StillvaultError) || error.detail !== 'E_POLICY') throw error;
+      const next = 'an admin adds a policy for it in the console, or --to another prefix; then the same command goes on';
+      throw new StillvaultError(error.code, error.message, { detail: error.detail, next });
+    } finally {
+      for (const { value, fields = {} } of sent) for (const bytes of [value, ...Object.values(fields)]) bytes?.fill(0);
     }
-    output.note(`${position} · ${printable(put.path)}`);
-    const stored = await putOne(call, daemon, put, { description, ...(timeoutS === undefined ? {} : { timeoutS }) });
-    if (output.json) output.jsonLine({ event: 'stored', ...stored });
-    else output.note(`stored ${printable(stored.path)} version ${stored.version}, countersigned by ${printable(stored.by)}`);
-    record = { ...record, stored: [...record.stored.filter(({ path }) => path !== put.path), { path: put.path, version: stored.version, tag }] };
-    records.write(record);
+    done += batch.length;
   }
   return record;
 }
 
-async function putOne(
-  call: Call,
-  daemon: Client,
-  { path, value, fields }: Put,
-  terms: { readonly description: string; readonly timeoutS?: number },
-): Promise<Stored> {
-  const encoder = new TextEncoder();
-  const content =
-    value === undefined
-      ? { fields: Object.fromEntries(Object.entries(fields ?? {}).map(([name, text]) => [name, encoder.encode(text)])) }
-      : { value: encoder.encode(value) };
-  try {
-    return await putPatiently(call, daemon, path, { ...content, ...terms });
-  } catch (error) {
-    if (!(error instanceof StillvaultError) || error.detail !== 'E_POLICY') throw error;
-    throw new StillvaultError(error.code, `no policy covers ${printable(path)}: nobody could approve its use`, {
-      detail: error.detail,
-      next: 'an admin adds a policy for it in the console, or --to another prefix; then the same command goes on',
-    });
-  } finally {
-    for (const bytes of 'value' in content ? [content.value] : Object.values(content.fields)) bytes.fill(0);
-  }
+const encoder = new TextEncoder();
+
+function sentOf({ path, value, fields = {} }: Put): Sent {
+  if (value !== undefined) return { path, value: encoder.encode(value) };
+  return { path, fields: Object.fromEntries(Object.entries(fields).map(([name, text]) => [name, encoder.encode(text)])) };
+}
+
+/** At most: a character of UTF-16 is up to three bytes. */
+function bytesOf({ value, fields = {} }: Put): number {
+  return [value ?? '', ...Object.entries(fields).flat()].reduce((sum, { length }) => sum + 3 * length, 0);
 }
 
 /** Before plaintext goes: each is in the log in that version, and this machine may ask for it. Throws error: E_IMPORT_UNREADABLE. */

@@ -1,8 +1,8 @@
-// One secret after the other: a new value, stored like any other version, then --after; how far it came is kept (spec/20-rotate.md §walk).
+// New values one after the other, stored together like any other versions, then --after for each; how far it came is kept (spec/20-rotate.md §walk).
 import type { SecretSummary } from '../../../protocol/local-api.ts';
-import type { Client, Released, Value } from '../../../sdk/client.ts';
+import type { Client, Released, Stored, Value } from '../../../sdk/client.ts';
 import { StillvaultError } from '../../../sdk/errors.ts';
-import { patiently, putPatiently } from '../put/patient.ts';
+import { batchesOf, patiently, putTogether } from '../put/batches.ts';
 import { usage } from '../terminal/arguments.ts';
 import type { Call } from '../terminal/command.ts';
 import { Interrupted, toStillvaultError } from '../terminal/output.ts';
@@ -30,41 +30,67 @@ export interface Source {
 /** After these nothing else would go better. */
 const ending: ReadonlySet<string> = new Set(['unreachable', 'daemon_not_running', 'not_enrolled']);
 
+/** How many values are held here at once, until a writer has decided. */
+const together = 64;
+
 /** 0: all are renewed. 1: some are not; the same command goes on with them. Throws Interrupted. */
 export async function walkAll(call: Call, start: Walk, known: ReadonlyMap<string, SecretSummary>, source: Source, record: WalkRecord): Promise<number> {
   const { output } = call;
-  const steps = [...start.steps];
-  const keep = (at: number, step: Step): void => {
-    steps[at] = step;
-    record.write({ ...start, steps });
+  const steps = new Map(start.steps.map((step) => [step.path, step]));
+  const stepOf = ({ path }: SecretSummary): Step => steps.get(path) ?? { path, from: 0, state: 'open' };
+  const keep = (step: Step): void => {
+    steps.set(step.path, step);
+    record.write({ ...start, steps: [...steps.values()] });
   };
   record.write(start);
-  const one = createStep(call, source);
-  const failed: StillvaultError[] = [];
-  for (const [at, step] of steps.entries()) {
-    const secret = known.get(step.path);
-    if (step.state === 'done' || !secret) continue;
-    output.note(`${at + 1} of ${steps.length} · ${printable(step.path)}`);
+  const work = createWork(call, source);
+  let isOver = false;
+  const failed = ({ path }: SecretSummary, thrown: unknown): void => {
+    const error = toStillvaultError(thrown);
+    if (error instanceof Interrupted) throw error;
+    if (output.json) output.jsonLine({ event: 'failed', path, code: error.code, message: error.message, detail: error.detail });
+    else output.note(`${output.style.red('not renewed')} ${printable(path)}: ${printable(error.message)}`);
+    isOver ||= ending.has(error.code);
+  };
+  const left = [...known.values()].filter(({ path }) => steps.has(path) && steps.get(path)?.state !== 'done');
+  for (let at = 0; at < left.length && !isOver; at += together) {
+    const these = left.slice(at, at + together);
+    const made: Made[] = [];
     try {
-      if (step.state === 'open') {
-        const stored = await one.store(secret);
-        if (output.json) output.jsonLine({ event: 'stored', ...stored });
-        else output.note(`stored ${printable(stored.path)} version ${stored.version}, countersigned by ${printable(stored.by)}`);
-        keep(at, { ...step, state: 'stored' });
+      for (const secret of these.filter((one) => stepOf(one).state === 'open')) {
+        output.note(`${left.indexOf(secret) + 1} of ${left.length} · ${printable(secret.path)}`);
+        await work.make(secret).then(
+          (content) => made.push({ secret, content }),
+          (error: unknown) => failed(secret, error),
+        );
+        if (isOver) break;
       }
-      await one.after(secret, step);
-      keep(at, { ...step, state: 'done' });
-    } catch (thrown) {
-      const error = toStillvaultError(thrown);
-      if (error instanceof Interrupted) throw error;
-      failed.push(error);
-      if (output.json) output.jsonLine({ event: 'failed', path: step.path, code: error.code, message: error.message, detail: error.detail });
-      else output.note(`${output.style.red('not renewed')} ${printable(step.path)}: ${printable(error.message)}`);
-      if (ending.has(error.code)) break;
+      for (const batch of batchesOf(made, sizeOf)) {
+        if (isOver) break;
+        await work
+          .store(batch, ({ path }) => keep({ ...(steps.get(path) ?? { path, from: 0 }), state: 'stored' }))
+          .catch((error: unknown) => batch.forEach(({ secret }) => stepOf(secret).state === 'open' && failed(secret, error)));
+      }
+    } finally {
+      for (const { content } of made) bytesIn(content).forEach((bytes) => bytes.fill(0));
+    }
+    for (const secret of these.filter((one) => stepOf(one).state === 'stored')) {
+      const step = stepOf(secret);
+      await work.after(secret, step).then(
+        () => keep({ ...step, state: 'done' }),
+        (error: unknown) => failed(secret, error),
+      );
     }
   }
-  return summary(call, steps, record);
+  return summary(call, [...steps.values()], record);
 }
+
+interface Made {
+  readonly secret: SecretSummary;
+  readonly content: NewValue;
+}
+const bytesIn = (content: NewValue): readonly Uint8Array[] => ('value' in content ? [content.value] : Object.values(content.fields));
+const sizeOf = ({ content }: Made): number => bytesIn(content).reduce((sum, { length }) => sum + length + 64, 0);
 
 function summary({ output }: Call, steps: readonly Step[], record: WalkRecord): number {
   const left = steps.filter(({ state }) => state !== 'done').map(({ path }) => path);
@@ -76,12 +102,13 @@ function summary({ output }: Call, steps: readonly Step[], record: WalkRecord): 
   return left.length === 0 ? 0 : 1;
 }
 
-interface StepWork {
-  store(secret: SecretSummary): Promise<{ readonly path: string; readonly version: number; readonly by: string }>;
+interface Work {
+  make(secret: SecretSummary): Promise<NewValue>;
+  store(made: readonly Made[], onStored: (stored: Stored) => void): Promise<void>;
   after(secret: SecretSummary, step: Step): Promise<void>;
 }
 
-function createStep(call: Call, source: Source): StepWork {
+function createWork(call: Call, source: Source): Work {
   const daemon = call.client();
   const about = ({ path, version, fields, exposed }: SecretSummary, now = version): Record<string, string> => ({
     STILLVAULT_PATH: path,
@@ -90,7 +117,7 @@ function createStep(call: Call, source: Source): StepWork {
     STILLVAULT_FIELDS: fields.join(' '),
   });
 
-  async function valueFor(secret: SecretSummary): Promise<NewValue> {
+  async function make(secret: SecretSummary): Promise<NewValue> {
     if (source.isRekey) return contentOf(await read(call, daemon, secret.path, 'the same value under new keys', source));
     const command = source.commandOf(secret.path);
     if (command === undefined) return typed(call, secret);
@@ -112,14 +139,15 @@ function createStep(call: Call, source: Source): StepWork {
   }
 
   return {
-    async store(secret) {
-      const content = await valueFor(secret);
-      try {
-        return await putPatiently(call, daemon, secret.path, { ...content, ...source.terms });
-      } finally {
-        for (const bytes of 'value' in content ? [content.value] : Object.values(content.fields)) bytes.fill(0);
-      }
-    },
+    make,
+    store: (made, onStored) =>
+      putTogether(
+        call,
+        daemon,
+        made.map(({ secret: { path }, content }) => ({ path, ...content })),
+        source.terms,
+        onStored,
+      ),
     async after(secret, { from }) {
       if (source.after === undefined) return;
       await runAfter(call.world, { command: source.after, about: about(secret, from + 1), timeoutMs: source.hookTimeoutMs }).catch((error: unknown) => {

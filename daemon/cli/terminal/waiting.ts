@@ -79,6 +79,8 @@ function createWaitingLine(world: World, output: Output): WaitingLine {
           return;
         case 'shown':
           return tell(`shown on ${deviceText(event)} ${clockTime(event.at)}`);
+        case 'stored':
+          return tell(`stored ${printable(event.path)} version ${event.version}, countersigned by ${printable(event.by)}`);
         case 'approved':
           approved = [...approved, event.member];
           if (event.have < event.needed) tell(`${printable(event.member)} approved, ${event.have} of ${event.needed}`);
@@ -103,11 +105,10 @@ function deviceText({ member, device }: Extract<Progress, { readonly event: 'sho
 
 /** `waiting for ben or 1 other approver · prod/db-primary · code 47 · 2:58 left · Ctrl-C withdraws` */
 export function waitingText(event: WaitingEvent, approved: readonly string[], now: number): string {
-  const paths = 'paths' in event ? event.paths : [event.path];
   const missing = event.approvers.filter((name) => !approved.includes(name)).map(printable);
-  const needed = Math.max(1, ('needed' in event ? event.needed : 1) - approved.length);
+  const needed = Math.max(1, event.needed - approved.length);
   const left = countdown(Date.parse(event.expires_at) - now);
-  return [`waiting for ${whoText(missing, needed)}`, pathsText(paths), `code ${printable(event.code)}`, `${left} left`, 'Ctrl-C withdraws'].join(' · ');
+  return [`waiting for ${whoText(missing, needed)}`, pathsText(event.paths), `code ${printable(event.code)}`, `${left} left`, 'Ctrl-C withdraws'].join(' · ');
 }
 
 function whoText([first = 'an approver', ...others]: readonly string[], needed: number): string {
