@@ -1,6 +1,6 @@
 // What a draft would do, a line each, from its entries and this device's own log: never from somebody's words (spec/05-org-log.md §drafts).
 import { toHex } from '../../protocol/bytes.ts';
-import { type ChangeLine, changeLines } from '../../protocol/change-lines.ts';
+import { type ChangeLine, alikeMembers, changeLines } from '../../protocol/change-lines.ts';
 import type { Proposed } from '../../protocol/org-log/entry.ts';
 import type { OrgSet } from '../../protocol/org-log/org-bodies.ts';
 import type { OrgState } from '../../protocol/org-log/state.ts';
@@ -21,7 +21,10 @@ export function draftLines(state: OrgState, items: readonly Proposed[]): readonl
 
 function lineOf(state: OrgState, names: OrgState, item: Proposed): ChangeLine {
   const { type } = item;
-  if (type === 'member.add') return line(`Add ${item.body.name}`, [widens(`as ${item.body.roles.join(', ') || 'a member without a role'}`)]);
+  if (type === 'member.add') {
+    const { member, name, roles } = item.body;
+    return line(`Add ${name}`, [widens(`as ${roles.join(', ') || 'a member without a role'}`)], alikeMembers(names, member, name));
+  }
   if (type === 'device.add') {
     const { backupEligible } = item.body.passkey;
     const kind = widens(backupEligible ? 'its passkey is synced' : 'its passkey stays on the device');
@@ -53,7 +56,7 @@ function lineOf(state: OrgState, names: OrgState, item: Proposed): ChangeLine {
 
 const widens = (words: string): Difference => ({ effect: 'widens', words });
 const narrows = (words: string): Difference => ({ effect: 'narrows', words });
-const line = (what: string, differences: readonly Difference[]): ChangeLine => ({ what, differences, terms: [], warnings: [] });
+const line = (what: string, differences: readonly Difference[], warnings: readonly string[] = []): ChangeLine => ({ what, differences, terms: [], warnings });
 
 /** Only what differs from the terms in force. */
 function termsDifferences(state: OrgState, { name, tAdmin, origins, rpIds, authenticators: next }: OrgSet): readonly Difference[] {

@@ -75,6 +75,17 @@ test('what nobody stands behind, is stale, or is not the sender’s to propose, 
   expect(drafts.rows()).toEqual([]);
 });
 
+test('somebody new whose name looks like another’s is flagged', async () => {
+  for (const [name, warning] of [
+    ['ben', 'there is another one called ben'],
+    ['Ben', 'looks like ben, which exists'],
+    ['b\u0435n', 'mixed alphabets in the name'],
+  ] as const) {
+    await drafts.receive(await letter(world.device('ada'), [item(name)], ''));
+    expect(drafts.rows().map(({ changes }) => changes)).toContainEqual([expect.objectContaining({ what: `Add ${name}`, warnings: [warning] })]);
+  }
+});
+
 test('only its author takes a draft back', async () => {
   const items = [item('carl')];
   await drafts.receive(await letter(world.device('ada'), items, 'ada’s'));
