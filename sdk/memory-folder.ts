@@ -1,5 +1,5 @@
 // A private folder for files with values: in memory, never on a disk (spec/13-mcp.md §files, spec/17-run.md §files). No dependencies.
-import { lstatSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import { lstatSync, mkdtempSync, readdirSync, rmSync, statSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { StillvaultError } from './errors.ts';
 
@@ -12,7 +12,7 @@ const memoryFileSystems: readonly number[] = [0x01021994, 0x858458f6];
  */
 export function makeMemoryFolder(env: Readonly<Record<string, string | undefined>>, purpose: 'mcp' | 'run'): string {
   const place = [env['XDG_RUNTIME_DIR'], `/run/user/${process.geteuid?.()}`, '/dev/shm'].find(
-    (folder) => folder !== undefined && folder !== '' && isInMemory(folder),
+    (folder) => folder !== undefined && folder !== '' && isInMemory(folder) && isOurs(folder),
   );
   if (place === undefined)
     throw new StillvaultError('error', 'there is no folder in memory ($XDG_RUNTIME_DIR, /dev/shm), and no value is written to a disk', {
@@ -28,6 +28,12 @@ function isInMemory(folder: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** Nobody else can rename what lies in it, as the user could whose variable `sudo -E` keeps for root. */
+function isOurs(folder: string): boolean {
+  const { uid, mode } = statSync(folder);
+  return (uid === 0 || uid === process.geteuid?.()) && ((mode & 0o022) === 0 || (mode & 0o1000) !== 0);
 }
 
 function sweep(place: string, prefix: string): void {

@@ -1,6 +1,6 @@
 // Where `run` puts values: files, descriptors, input, arguments (spec/17-run.md §places, §files, §descriptors). Real programs, a stub daemon.
 import { describe, expect, test } from 'bun:test';
-import { existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { releasing, startStubDaemon } from '../../../testing/stub-daemon.ts';
@@ -57,6 +57,20 @@ describe('a file', () => {
     expect(await run(['run', '--file', `${path}/no/folder=prod/db`, '--', 'true'], daemon)).toMatchObject({ code: 125 });
     expect(daemon.asks).toEqual([]);
     expect(await Bun.file(path).text()).toBe('mine');
+  });
+  test('INV-RUN-FILE lies in no folder that somebody else could rename it in', async () => {
+    await using daemon = await startStubDaemon(approving);
+    const place = mkdtempSync('/dev/shm/sv-places-');
+    using _gone = { [Symbol.dispose]: () => rmSync(place, { recursive: true, force: true }) };
+    const where = async (): Promise<string> =>
+      (await run(['run', '--file', 'F=prod/db', '--', 'sh', '-c', 'echo "$F"'], { ...daemon, env: { XDG_RUNTIME_DIR: place } })).out;
+    expect(await where()).toStartWith(`${place}/stillvault-run-`);
+    chmodSync(place, 0o777);
+    expect(await where()).toMatch(/^(?!\/dev\/shm\/sv-places).*\/stillvault-run-/);
+    chmodSync(place, 0o700);
+    if (process.geteuid?.() !== 0) return; // root alone can give it away: as where `sudo -E` keeps the variable
+    chownSync(place, 65_534, 65_534);
+    expect(await where()).toMatch(/^(?!\/dev\/shm\/sv-places).*\/stillvault-run-/);
   });
   test('of one who came between is not removed', async () => {
     using dir = folder();
