@@ -4,10 +4,11 @@ import { chmodSync, linkSync, readdirSync, statSync, symlinkSync } from 'node:fs
 import { join } from 'node:path';
 import { tracesIn } from '../../testing/traces.ts';
 import { type Folder, denied, detailOf, importing, makeFolder, plain, rewritten, secrets, startStoring } from './test-storing.ts';
+import { failure } from '../../testing/stub-daemon.ts';
 import { lastJson, onTerminal } from './test-command-line.ts';
 
 describe('a dotenv file', () => {
-  test('stored one by one, rewritten in one step with the same mode, undone byte for byte', async () => {
+  test('stored with one gesture, rewritten in one step with the same mode, undone byte for byte', async () => {
     using folder = makeFolder();
     await using daemon = await startStoring();
     folder.write('.env', plain, 0o640);
@@ -123,6 +124,19 @@ describe('a dotenv file', () => {
     const ended = await importing(folder, daemon, '.env', '--yes');
     expect([ended.code, detailOf(ended)]).toEqual([15, 'E_IMPORT_UNREADABLE']);
     expect(folder.read('.env')).toBe(plain);
+  });
+
+  test('seventy values are two requests; what a request cannot carry goes in two', async () => {
+    using folder = makeFolder();
+    await using daemon = await startStoring();
+    folder.write('.env', Array.from({ length: 70 }, (_, at) => `KEY_${at}_SECRET=Hangar-${at}-0815-x\n`).join(''));
+    expect((await importing(folder, daemon, '.env', '--yes', '--all')).code).toBe(0);
+    expect(daemon.gestures).toEqual([64, 6]);
+    daemon.gestures.length = 0;
+    folder.write('.env.more', plain);
+    daemon.onPut = () => ((daemon.gestures.at(-1) ?? 0) > 1 ? { event: 'error', ...failure('usage', 'too much at once', { detail: 'E_LIMIT' }) } : undefined);
+    expect((await importing(folder, daemon, '.env.more', '--yes')).code).toBe(0);
+    expect(daemon.gestures).toEqual([3, 2, 1, 1, 1]);
   });
 
   test('all in one secret with --as-fields: one proposal, and the way back', async () => {

@@ -36,7 +36,7 @@ export const command: Command = {
   },
   notes: [
     'A hook gets STILLVAULT_PATH, STILLVAULT_VERSION (of now), STILLVAULT_REASON\n(asked, holder or weaker) and STILLVAULT_FIELDS, and no value but with --pass-old.\nOne newline at the end is left off. For a secret with fields it writes one JSON\nobject of exactly these. A hook that fails, writes nothing or too much stores nothing.',
-    'Let a hook make a value and --after put it to use: between the two a writer\ncountersigns, and may say no. Interrupted, the same command goes on where it stopped.',
+    'Values are made first, up to 64; a writer countersigns them with one gesture. Let a\nhook make a value and --after put it to use: the writer may say no. Interrupted, the same command goes on where it stopped.',
     '--rekey shuts out those who hold a part of the old version; who has read the\nvalue knows it still, and for that only another value helps.',
   ],
   async run(call) {

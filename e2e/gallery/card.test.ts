@@ -38,6 +38,21 @@ describe('on a phone of 360 × 740', () => {
       });
     });
 
+  test('several secrets to store: each is listed, what replaces one first, and nothing is approved before the end was on screen', async () => {
+    await world.withPage(onPhone, async ({ page, show }) => {
+      await show('card-import');
+      const rows = page.locator('.items li');
+      expect(await rows.count()).toBe(8);
+      expect(await rows.first().innerText()).toContain('replaces v3');
+      expect(await rows.last().innerText()).toContain('new');
+      expect(await page.locator('details .items').count()).toBe(0);
+      await page.locator('.bar .arming').first().waitFor({ state: 'detached' });
+      await button(page, 'Approve').click();
+      expect(await acts(page)).toEqual([]);
+      await page.locator('.read-on').waitFor({ state: 'detached' }); // the tap led to the end
+    });
+  });
+
   test('who, what, for what, why, what is unusual, how long and the countdown are words on the screen', async () => {
     await world.withPage(onPhone, async ({ page, show }) => {
       await show('card-unusual');
