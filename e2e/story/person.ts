@@ -178,7 +178,9 @@ export async function setRule(person: Person, pattern: string, approvers: readon
     await page.getByLabel(w.people.pattern, { exact: true }).fill(pattern);
   }
   const form = page.getByRole('dialog');
-  for (const box of await form.getByRole('group', { name: w.people.approvers }).getByRole('checkbox').all()) {
+  const boxes = form.getByRole('group', { name: w.people.approvers }).getByRole('checkbox');
+  await boxes.first().waitFor(); // `all` waits for nothing
+  for (const box of await boxes.all()) {
     const label = (await box.evaluate((input) => (input as HTMLInputElement).labels?.[0]?.textContent ?? '')).trim(); // a checkbox is an input
     await box.setChecked(
       approvers.some((name) => label.startsWith(name)),
