@@ -172,6 +172,12 @@ describe('INV-PROXY-TARGET refused is', () => {
     expect(await its.within(host.host, get(host.host))).toEndWith('fine');
   });
 
+  // Alibaba, Oracle, Azure, Google, and IPv4 behind NAT64.
+  test.each(['100.100.100.200', '192.0.0.192', '168.63.129.16', 'fd20:ce::254', '64:ff9b::a9fe:a9fe', '64:ff9b::7f00:1'])(
+    '%s hands out a cloud’s credentials, or is this machine',
+    (address) => expect(isLocalAddress(address)).toBe(true),
+  );
+  test('other addresses behind NAT64 are as any', () => expect(isLocalAddress('64:ff9b::c000:201')).toBe(false));
   test.each(['127.0.0.1', '127.9.9.9', '0.0.0.0', '169.254.169.254', '::1', '::', 'fe80::1', '::ffff:127.0.0.1', '::ffff:7f00:1', 'fd00:ec2::254'])(
     'a name that points to %s',
     (address) => expect(isLocalAddress(address)).toBe(true),

@@ -22,13 +22,19 @@ for (const [network, prefix] of [
   ['127.0.0.0', 8],
   ['0.0.0.0', 8],
   ['169.254.0.0', 16],
+  ['100.100.100.200', 32], // Alibaba
+  ['168.63.129.16', 32], // Azure
+  ['192.0.0.192', 32], // Oracle
 ] as const)
   local.addSubnet(network, prefix, 'ipv4');
 for (const [network, prefix] of [
   ['::1', 128],
   ['::', 128],
   ['fe80::', 10],
-  ['fd00:ec2::', 32],
+  ['fd00:ec2::', 32], // Amazon
+  ['fd20:ce::254', 128], // Google
+  ['64:ff9b::7f00:0', 104], // those of IPv4 behind NAT64
+  ['64:ff9b::a9fe:0', 112],
 ] as const)
   local.addSubnet(network, prefix, 'ipv6');
 
