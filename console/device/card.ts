@@ -77,13 +77,13 @@ function leaseChoices(asked: LeaseTerms): ReviewCard['leaseChoices'] {
   return terms.map((choice) => ({ label: leaseWords(choice), terms: choice }));
 }
 
-export function isOnce({ ttlS, uses }: LeaseTerms): boolean {
+function isOnce({ ttlS, uses }: LeaseTerms): boolean {
   return ttlS === 0 && uses === 1;
 }
 
 const scopeWords = { process: 'this process and what it starts', exe: 'every process of this program', machine: 'every process of this user' } as const;
 
-export function leaseWords(terms: LeaseTerms): string {
+function leaseWords(terms: LeaseTerms): string {
   if (isOnce(terms)) return 'Once';
   return `${durationWords(terms.ttlS)}, up to ${terms.uses} ${terms.uses === 1 ? 'use' : 'uses'}, ${scopeWords[terms.scope]}`;
 }
@@ -128,7 +128,7 @@ function changeText({ what, differences, terms, warnings }: ChangeLine): readonl
   ];
 }
 
-export function programWords({ exe, exeHash, script, scriptHash }: Observed): string {
+function programWords({ exe, exeHash, script, scriptHash }: Observed): string {
   const part = (path: string | undefined, digest: string | undefined): string =>
     `${path ?? 'unknown'} (${digest === undefined ? 'content unknown' : `sha256 ${digest}`})`;
   return part(exe, exeHash) + (script === undefined ? '' : ` running ${part(script, scriptHash)}`);

@@ -9,7 +9,6 @@ import { signerName, subjectOf } from './words.ts';
 
 /** Outcomes of requests and leases as in receipts; `log` for a change of the organisation. */
 export type AuditKind = Outcome | 'log';
-export const auditKinds: readonly AuditKind[] = ['released', 'used', 'ended', 'denied', 'expired', 'withdrawn', 'failed', 'stored', 'log'];
 
 export interface AuditRow {
   readonly at: number;
