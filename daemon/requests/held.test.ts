@@ -1,5 +1,7 @@
 // Requests that go on without their asker, and who may take what they release (spec/17-run.md §held): real processes under a shell that plays the agent.
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AwaitEvent } from '../../protocol/local-api/held.ts';
 import { Conversation, type Live, startLive, until } from '../../testing/live-daemon.ts';
@@ -18,7 +20,7 @@ interface Said {
   readonly out: string;
 }
 /** A shell that runs one command line after the other, each as a child of its own. */
-function startAgent(): Disposable & { readonly pid: number; run(words: string): Promise<Said> } {
+function startAgent(): Disposable & { readonly pid: number; run(words: string): Promise<Said>; say(line: string): void } {
   const child = Bun.spawn(['bash'], {
     env: { PATH: process.env['PATH'] ?? '', STILLVAULT_SOCKET: live.daemon.socketPath },
     stdin: 'pipe',
@@ -29,6 +31,7 @@ function startAgent(): Disposable & { readonly pid: number; run(words: string): 
   let text = '';
   return {
     pid: child.pid,
+    say: (line) => void child.stdin.write(`${line}\n`),
     async run(words) {
       void child.stdin.write(`out=$("${process.execPath}" "${main}" ${words}); printf '%s\\037%s\\036' "$?" "$out"\n`);
       await child.stdin.flush();
@@ -45,6 +48,10 @@ function startAgent(): Disposable & { readonly pid: number; run(words: string): 
     [Symbol.dispose]: () => child.kill('SIGKILL'),
   };
 }
+const folder = (): Disposable & { readonly path: string } => {
+  const path = mkdtempSync(join(tmpdir(), 'sv-held-'));
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+};
 const ada = () => live.world.device('ada');
 const decide = async (decision: 'approve' | 'deny') => live.org.decide(await live.org.nextRequest(ada()), decision);
 const pending = () => live.daemon.status().pending;
@@ -87,6 +94,41 @@ describe('INV-HELD-TREE a request that goes on without its asker', () => {
     expect(JSON.parse(out)).toMatchObject({ error: { detail: 'E_HANDLE' } });
     expect((await agent.run(`request --withdraw ${handle}`)).code).toBe(0);
     await live.org.nextRequest(ada());
+  });
+
+  test('#H1 is refused to the same script in another interpreter, and to another script in the same one', async () => {
+    using agent = startAgent();
+    using dir = folder();
+    const { out: handle } = await agent.run('request prod/db');
+    const file = join(dir.path, 'thief.mjs');
+    writeFileSync(
+      file,
+      `import http from 'node:http';
+       let resolve;
+       const promise = new Promise((done) => (resolve = done));
+       const ask = http.request({ socketPath: process.env.STILLVAULT_SOCKET, path: '/v1/requests/await', method: 'POST' }, (answer) => answer.on('data', (data) => process.stdout.write(data)).on('end', resolve));
+       ask.end(JSON.stringify({ handle: '${handle}', timeoutS: 1 }));
+       await promise;`,
+    );
+    for (const command of [`"${process.execPath}" ${file}`, `NODE_OPTIONS='--import ${file}' node "${main}"`]) {
+      const { out } = await agent.run(`version >/dev/null; ${command}`);
+      expect(out).toContain('E_HANDLE');
+      expect(out).not.toContain('waiting');
+    }
+    expect((await agent.run(`request --withdraw ${handle}`)).code).toBe(0);
+    await live.org.nextRequest(ada());
+  });
+
+  test('#H1 is refused where the agent has become another program, also to one who was waiting by then', async () => {
+    using agent = startAgent();
+    using dir = folder();
+    const { out: handle } = await agent.run('request prod/db');
+    const said = join(dir.path, 'said');
+    agent.say(`"${process.execPath}" "${main}" await ${handle} >${said} 2>&1 & until grep -q . ${said}; do sleep 0.05; done; exec dash`);
+    expect(await agent.run(`await ${handle} --wait 1s`)).toEqual({ code: 15, out: '' });
+    await decide('approve');
+    await until(() => pending() === 0, 'it is over');
+    expect(await Bun.file(said).text()).not.toContain('correct horse');
   });
 
   test('is withdrawn when its tree ends', async () => {
