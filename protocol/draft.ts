@@ -8,9 +8,9 @@ import type { Bodies, DeviceAdd, EntryType } from './org-log/bodies.ts';
 import { bodyCodecs, entryTypes } from './org-log/body-codecs.ts';
 import { type Intent, changesAuthority, encodeIntent, intentHash, itemDigest } from './org-log/draft.ts';
 import { type Proposed, type SignerRef, protocolSuite, protocolVersion } from './org-log/entry.ts';
-import { type Device, type OrgState, activeDevice } from './org-log/state.ts';
-import { verifyEndorsement } from './org-log/verify.ts';
-import { type EnvelopeSignature, type Signing, envelopeSignatureCodec, parseEnvelope, signEnvelope, signPayload, verifyEnvelopeSignature } from './sign.ts';
+import type { Device, OrgState } from './org-log/state.ts';
+import { verifyEndorsement, verifyPresence } from './org-log/verify.ts';
+import { type EnvelopeSignature, type Signing, envelopeSignatureCodec, parseEnvelope, signEnvelope, signPayload } from './sign.ts';
 import { verifyName, verifyText } from './text.ts';
 
 /** What admins pass around until enough of them have agreed. Its identity is the hash of its intent. */
@@ -106,16 +106,7 @@ export interface VerifiedDraft {
 /** By an active device of this org; its text is safe to show. Throws a coded error; whether what it proposes may be is judged when it becomes an entry. */
 export async function verifyDraftLetter(state: OrgState, signed: Uint8Array, now: number): Promise<VerifiedDraft> {
   const envelope = parseEnvelope('draft', signed, limits.draftBytes);
-  const keyId = envelope.signatures[0]?.keyId;
-  const holder = keyId && state.keys.get(keyId);
-  check(
-    holder?.kind === 'device' && holder.use === 'presence' && envelope.signatures.length === 1,
-    'E_SIGNATURE',
-    'not signed by a device of this organisation',
-  );
-  const from = activeDevice(state, holder.id as DeviceId); // a device holder's id
-  check(from !== undefined && from.keyIds.presence === keyId, 'E_REVOKED', 'signed by a device that is not active');
-  await verifyEnvelopeSignature(envelope, 0, from.presenceKey);
+  const from = await verifyPresence(state, envelope);
   const { v, suite, org, device, ts, word, draft } = decode(letterCodec, envelope.payload, limits.draftBytes);
   check(v === protocolVersion && suite === protocolSuite, 'E_SUITE', 'another version or suite');
   check(org === state.org && device === from.device, 'E_ORG', 'a draft of another organisation or device');

@@ -5,10 +5,11 @@ import { type DeviceId, type Hash, type LeaseId, type OrgId, deviceIdCodec, hash
 import type { Signer } from './keys.ts';
 import { limits } from './limits.ts';
 import { protocolSuite, protocolVersion } from './org-log/entry.ts';
-import { type Device, type Head, type OrgState, activeDevice } from './org-log/state.ts';
+import type { Device, Head, OrgState } from './org-log/state.ts';
+import { verifyPresence } from './org-log/verify.ts';
 import { headCodec } from './request.ts';
 import { type KemKey, pad, sealTo, unpad } from './seal.ts';
-import { parseEnvelope, signEnvelope, verifyEnvelopeSignature } from './sign.ts';
+import { parseEnvelope, signEnvelope } from './sign.ts';
 
 /** To a device: `request`, `receipt`, `draft`. To a machine: `notice`. What is inside is signed and verified on its own. */
 export interface Letter {
@@ -64,16 +65,7 @@ export interface VerifiedNotice {
 /** By an active device, not older than `maxAgeMs`. Throws E_SIGNATURE, E_REVOKED, E_ORG, E_CLOCK. The head in it is the caller's to compare. */
 export async function verifyNotice(state: OrgState, signed: Uint8Array, now: number, maxAgeMs: number): Promise<VerifiedNotice> {
   const envelope = parseEnvelope('notice', signed, 4_096);
-  const keyId = envelope.signatures[0]?.keyId;
-  const holder = keyId && state.keys.get(keyId);
-  check(
-    holder?.kind === 'device' && holder.use === 'presence' && envelope.signatures.length === 1,
-    'E_SIGNATURE',
-    'not signed by a device of this organisation',
-  );
-  const device = activeDevice(state, holder.id as DeviceId); // a device holder's id
-  check(device !== undefined && device.keyIds.presence === keyId, 'E_REVOKED', 'signed by a device that is not active');
-  await verifyEnvelopeSignature(envelope, 0, device.presenceKey);
+  const device = await verifyPresence(state, envelope);
   const { v, suite, ...notice } = decode(noticeCodec, envelope.payload, 4_096);
   check(v === protocolVersion && suite === protocolSuite, 'E_SUITE', 'another version or suite');
   check(notice.org === state.org && notice.device === device.device, 'E_ORG', 'a notice of another organisation or device');

@@ -5,13 +5,13 @@ import { type DeviceId, type Hash, type KeyId, type MachineId, type OrgId, type 
 import { keyIdOf, verifySignature, verifySigningKey } from '../keys.ts';
 import { limits } from '../limits.ts';
 import { verifyKemKey } from '../seal.ts';
-import { type Envelope, type EnvelopeSignature, parseEnvelope, payloadTypeOf, preAuthEncode } from '../sign.ts';
+import { type Envelope, type EnvelopeSignature, parseEnvelope, payloadTypeOf, preAuthEncode, verifyEnvelopeSignature } from '../sign.ts';
 import { type Passkey, verifyAssertion } from '../webauthn.ts';
 import { challengeFrom } from '../gesture.ts';
 import type { DeviceAdd } from './bodies.ts';
 import { type Intent, encodeIntent, intentHash } from './draft.ts';
 import { type Entry, type SignerRef, entryHash, parseEntry, zeroHash } from './entry.ts';
-import { type OrgState, activeDevice, activeMachine } from './state.ts';
+import { type Device, type OrgState, activeDevice, activeMachine } from './state.ts';
 
 declare const verified: unique symbol;
 /** An entry whose signatures, place and time are right; minted by verifyEntry only. Roles and body are judged by applyEntry. */
@@ -224,4 +224,19 @@ export function compareHead(
 /** The org id that a first entry makes. */
 export function orgIdOf(genesis: Hash): OrgId {
   return genesis as string as OrgId; // by definition: the hash of genesis is the org id
+}
+
+/** Of a letter or notice: the active device whose presence key made its one signature. Throws E_SIGNATURE, E_REVOKED. */
+export async function verifyPresence(state: OrgState, envelope: Envelope): Promise<Device> {
+  const keyId = envelope.signatures[0]?.keyId;
+  const holder = keyId && state.keys.get(keyId);
+  check(
+    holder?.kind === 'device' && holder.use === 'presence' && envelope.signatures.length === 1,
+    'E_SIGNATURE',
+    'not signed by a device of this organisation',
+  );
+  const device = activeDevice(state, holder.id as DeviceId); // a device holder's id
+  check(device !== undefined && device.keyIds.presence === keyId, 'E_REVOKED', 'signed by a device that is not active');
+  await verifyEnvelopeSignature(envelope, 0, device.presenceKey);
+  return device;
 }
