@@ -47,6 +47,17 @@ test('the approver signs every line that the card shows: also what the secret is
   expect(lines).toContain('needs: 1 person');
 });
 
+test('a machine whose name looks like another’s says so on its cards', async () => {
+  await using world = await softWorld();
+  const ada = await world.founder();
+  const [laptop, forged] = [await world.machine(ada), await world.machine(ada, 'l\u0430ptop')]; // a Cyrillic letter
+  await ada.app.putSecret({ path: 'prod/db', value: value('x'), description: '' });
+  const mark = 'mixed alphabets in the machine’s name';
+  for (const machine of [laptop, forged]) await machine.ask(['prod/db']);
+  const cards = await until(ada.app, () => (ada.app.org()?.inbox.length === 2 ? ada.app.org()?.inbox : undefined), 'two cards');
+  expect(cards.filter(({ unusual }) => unusual.includes(mark)).map(({ machine }) => machine.name)).toEqual(['l\u0430ptop']);
+});
+
 test('an approval and a denial have one size', async () => {
   await using world = await softWorld();
   const ada = await world.founder();

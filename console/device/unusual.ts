@@ -21,6 +21,7 @@ export function unusualOf({ request, machine, items }: VerifiedRequest, past: re
     [observed.container !== undefined, 'container'],
     [observed.namespaces === 'other', 'other namespaces'],
     [observed.namespaces === 'unknown', 'namespaces unknown'],
+    [mixesScripts(machine.name), 'mixed alphabets in the machine’s name'],
     [mixesScripts(claimed.reason) || mixesScripts(claimed.agent), 'mixed alphabets in the claim'],
   ];
   return found.filter(([holds]) => holds).map(([, words]) => words);
