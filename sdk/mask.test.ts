@@ -172,6 +172,15 @@ describe('INV-MCP-MASK a value that is printed', () => {
     expect(JSON.stringify({ key }).length).toBeGreaterThan(seen.text(JSON.stringify({ key })).length + 100);
   });
 
+  test('base64 that comes letter by letter: the last one, which holds bits of the value, and its padding too', () => {
+    for (const value of ['abcd', 'correct horse', 'correct horses', 'correct horse b']) {
+      const stream = mask([value]).stream();
+      let shown = '';
+      for (const letter of Buffer.from(value).toString('base64')) shown += textOf(stream.push(bytesOf(letter)));
+      expect(shown + textOf(stream.end())).toBe('[masked]');
+    }
+  });
+
   test('short lines on a terminal, which writes CR LF; without the line break at the end; in a short piece of base64 that a line break divides', () => {
     const words = 'Äpfel\nFluß\nStein\n';
     expect(mask([words]).text(words.replaceAll('\n', '\r\n'))).toBe('[masked]\r\n');

@@ -89,6 +89,19 @@ describe('INV-INJECT-OUT a file', () => {
     expect(await into('-o', dir.path('old'), '--force')).toBe(0);
     expect({ text: readFileSync(dir.path('old'), 'utf8'), mode: statSync(dir.path('old')).mode & 0o777 }).toEqual({ text: 'ben', mode: 0o600 });
   });
+  test('that came while people were asked stays, unless --force', async () => {
+    using dir = folder();
+    await using daemon = await startStubDaemon({
+      ...known,
+      'POST /v1/release': (ask) => {
+        writeFileSync(dir.path('out'), 'theirs');
+        return known['POST /v1/release'](ask);
+      },
+    });
+    expect((await run(['inject', '-o', dir.path('out')], { ...daemon, input })).code).not.toBe(0);
+    expect(readFileSync(dir.path('out'), 'utf8')).toBe('theirs');
+    expect(readdirSync(dir.path('.'))).toEqual(['out']);
+  });
   test('is not there where people said no', async () => {
     using dir = folder();
     await using daemon = await startStubDaemon({ ...known, 'POST /v1/release': (ask) => ask.json({ error: { code: 'denied', message: 'no' } }, 403) });
