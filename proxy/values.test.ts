@@ -154,6 +154,15 @@ describe('INV-PROXY-SCRUB an echo of the value does not come back:', () => {
     ),
   );
 
+  test('in a part (206) of what is coded: no answer at all', () =>
+    withHost(
+      async (its, host) => expect(await its.within(host.host, asked(its, host))).toContain('E_PROXY_ANSWER'),
+      (socket) => {
+        const body = gzipSync(Buffer.from('a part')).toString('latin1');
+        socket.write(Buffer.from(`HTTP/1.1 206 Partial\r\nContent-Encoding: gzip\r\nContent-Length: ${body.length}\r\n\r\n${body}`, 'latin1'));
+      },
+    ));
+
   test('in an error page, a redirect and a cookie', () =>
     withHost(
       async (its, host) => expect(await its.within(host.host, asked(its, host))).not.toContain(plain),

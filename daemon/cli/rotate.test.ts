@@ -1,6 +1,6 @@
 // `stillvault rotate` as a program: hooks that work, fail, hang, say too much; interruption; a daemon that keeps what is put (spec/20-rotate.md).
 import { describe, expect, test } from 'bun:test';
-import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTerminal, run, start } from './test-command-line.ts';
 import { type Folder, type Storing, denied, makeFolder, startStoring } from './test-storing.ts';
@@ -188,6 +188,11 @@ describe('INV-ROTATE-HOOK', () => {
     chmodSync(at.folder.path, 0o777);
     expect(await refused()).toMatchObject({ code: 2, err: says('in a folder in which others can replace it') });
     chmodSync(at.folder.path, 0o755);
+    if (process.geteuid?.() === 0) {
+      chownSync(file, 65_534, 65_534); // only root can give it away
+      expect(await refused()).toMatchObject({ code: 2, err: says('belongs to another user') });
+      chownSync(file, 0, 0);
+    }
     // A link from a safe folder to one in which others can put another of our files there; and a link that they can turn.
     mkdirSync(join(at.folder.path, 'open'));
     renameSync(file, join(at.folder.path, 'open/rotate.hooks'));
