@@ -1,10 +1,10 @@
 // The calls of the local API (spec/10-local-api.md §calls): who may ask is settled before, what they get is decided here.
 import { type JoinAsk, type JoinResult, type LogVerified, type Status, localPaths } from '../protocol/local-api.ts';
-import { adminPaths } from '../protocol/local-api/admin.ts';
+import { type LogStop, adminPaths } from '../protocol/local-api/admin.ts';
 import { sendAudit } from './audit.ts';
 import { heldPaths } from '../protocol/local-api/held.ts';
 import { DaemonError } from './errors.ts';
-import { awaitAsk, joinAsk, leaseEnd, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk, withdrawAsk } from './intake/asks.ts';
+import { awaitAsk, joinAsk, leaseEnd, logResume, needAsk, needWithdraw, putAsk, releaseAsk, sshAgentAsk, withdrawAsk } from './intake/asks.ts';
 import type { Ask, Handler } from './intake/connection.ts';
 import type { OrgState } from '../protocol/org-log/state.ts';
 import { accessSummary, orgSummary } from './admin/views.ts';
@@ -23,6 +23,9 @@ export interface HandlerDeps {
   readonly join: (ask: JoinAsk) => Promise<JoinResult>;
   /** Re-verifies the stored log from genesis. */
   readonly verifyLog: (service: Service) => Promise<LogVerified>;
+  readonly logStop: (service: Service) => LogStop;
+  /** Passes over the record at which the log stopped, and goes on. */
+  readonly resumeLog: (record: string) => Promise<Status>;
 }
 
 export function createHandler(deps: HandlerDeps): Handler {
@@ -85,6 +88,12 @@ export function createHandler(deps: HandlerDeps): Handler {
       await sendAudit(service(), ask);
     },
     [`POST ${localPaths.logVerify}`]: async (ask) => ask.reply.json(await deps.verifyLog(service())),
+    [`GET ${adminPaths.logStop}`]: async (ask) => ask.reply.json(deps.logStop(service())),
+    [`POST ${adminPaths.logResume}`]: async (ask) => {
+      const { record } = await ask.body(logResume);
+      service();
+      ask.reply.json(await deps.resumeLog(record));
+    },
   };
   return async (ask) => {
     const call = calls[`${ask.method} ${ask.path}`];

@@ -20,9 +20,10 @@ import { createIntake } from './intake/server.ts';
 import { ensurePrivateFolder, lockFolder } from './intake/state-path.ts';
 import { admission, join, readToken, wordsOf } from './org/join.ts';
 import { codeOf } from './org/link.ts';
+import { decisionAbout, stopOf } from './org/stop.ts';
 import { recoveryStatus, recoveryTeller } from './org/recovery.ts';
 import { type Service, startService } from './service.ts';
-import { keepFork } from './vault/evidence.ts';
+import { forkPath, keepFork } from './vault/evidence.ts';
 import { loadMachine } from './vault/machine-key.ts';
 import { type DaemonStore, openDaemonStore, startOver } from './vault/store.ts';
 
@@ -132,13 +133,35 @@ export async function startDaemon(options: DaemonOptions): Promise<RunningDaemon
     if (!service) throw new Error('joined, and there are no keys');
     return resultOf(service);
   }
+  // A person has looked. The service starts anew on what it holds, and asks the relay for the rest.
+  async function resumeLog(record: string): Promise<Status> {
+    const before = service;
+    if (joining || !before) throw new DaemonError('not_found', 'E_NOT_FOUND', 'this machine is just joining', { next: 'stillvault status' });
+    const decision = decisionAbout(before, record);
+    service = undefined;
+    await before.stop();
+    try {
+      store.passOver(decision, now());
+      log({ event: 'passed over', code: decision.code, record });
+    } finally {
+      await serve();
+    }
+    return status();
+  }
   const joinInTurn = (ask: JoinAsk): Promise<JoinResult> => (joining ??= joinOnce(ask).finally(() => (joining = undefined)));
 
   const status = (): Status => ({
     ...statusOf(options, service, startedAt, observer.identity),
     ...(verifying ? { verifying } : {}),
   });
-  const handler = createHandler({ service: () => service, status, join: joinInTurn, verifyLog: (running) => verifyStored(running, store) });
+  const handler = createHandler({
+    service: () => service,
+    status,
+    join: joinInTurn,
+    verifyLog: (running) => verifyStored(running, store),
+    logStop: (running) => stopOf(running, forkPath(stateDir)),
+    resumeLog,
+  });
   parts.defer(() => service?.stop());
   await serve();
   const intake = await createIntake({

@@ -41,6 +41,11 @@ const orgLog: readonly Omit<Mutant, 'model'>[] = [
   { name: 'heads are not compared', breaks: 'agreed', edits: [['-> heard[me] = true; forked[me] = true', '-> answer()']] },
   { name: 'another history is forgotten at the next word', breaks: 'fork_stops', edits: [['heard[me] = true; forked[me] = true', 'heard[me] = true']] },
   { name: 'a stopped log syncs on', breaks: 'stays_stopped', edits: [['fresh == 0 && !halted[me] ->', 'fresh == 0 ->']] },
+  {
+    name: 'a restart forgets that the log stopped',
+    breaks: 'stays_stopped',
+    edits: [['       fresh = 0;\n       forked', '       fresh = 0;\n       halted[me] = false;\n       forked']],
+  },
 ];
 
 const admins: readonly Omit<Mutant, 'model'>[] = [

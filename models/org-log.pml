@@ -20,7 +20,8 @@ byte count = 1;
 byte disk[2] = 1; // head of the durable log
 byte mem[2] = 1; // head of the log that it acts on
 byte words[2]; // heads it has spoken of, which the relay keeps and repeats
-bool halted[2];
+bool halted[2]; // durable
+bool stopped[2]; // ghost: it met something that stops it, and nobody has looked since
 bool forked[2]; // somebody has spoken to it of another history
 bool heard[2]; // ghost: the same
 
@@ -75,15 +76,15 @@ end:
        fresh == 0 && !halted[me] ->
        pick(here); pick(next);
        if
-       :: here != mem[me] -> halted[me] = true // E_LOG_ROLLBACK, E_FORK
+       :: here != mem[me] -> halted[me] = true; stopped[me] = true // E_LOG_ROLLBACK, E_FORK
        :: else ->
           if
           :: next == 0 || on(next, mem[me]) -> skip // nothing, or a copy: no entry
           :: next != 0 && parent[next] == mem[me] -> fresh = next
-          :: next != 0 && seq[next] > seq[mem[me]] && parent[next] != mem[me] -> halted[me] = true // E_CHAIN, E_CHAIN_GAP
+          :: next != 0 && seq[next] > seq[mem[me]] && parent[next] != mem[me] -> halted[me] = true; stopped[me] = true // E_CHAIN, E_CHAIN_GAP
           :: next != 0 && seq[next] <= seq[mem[me]] && !on(next, mem[me]) ->
              if
-             :: on(parent[next], mem[me]) -> halted[me] = true // E_FORK: valid on the state before that place
+             :: on(parent[next], mem[me]) -> halted[me] = true; stopped[me] = true // E_FORK: valid on the state before that place
              :: else -> skip // never valid in this log
              fi
           fi
@@ -93,7 +94,7 @@ end:
   :: atomic { fresh != 0 && disk[me] != fresh -> disk[me] = fresh } // persisted
   :: atomic {
        fresh != 0 && disk[me] == fresh ->
-       must(stays_stopped, !halted[me]);
+       must(stays_stopped, !stopped[me]);
        must(only_forward, on(mem[me], fresh));
        must(no_gap, parent[fresh] == mem[me]);
        mem[me] = fresh; // from here on it acts on it
@@ -118,10 +119,11 @@ end:
        fi;
        word = 0
      }
-  // a crash at any of these points; what stopped the log is found again when it is shown again
+  // a person has looked: what stopped it is no entry from now on, or the relay was mended
+  :: atomic { stopped[me] -> halted[me] = false; stopped[me] = false }
+  // a crash at any of these points: only what devices have said is forgotten
   :: atomic {
        fresh = 0;
-       halted[me] = false;
        forked[me] = false;
        heard[me] = false;
        mem[me] = disk[me];

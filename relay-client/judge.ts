@@ -1,6 +1,6 @@
 // What one record of the org's stream is: the next entry, no entry at all, or a reason to stop (spec/05-org-log.md §sync).
 import { fromHex } from '../protocol/bytes.ts';
-import { ProtocolError, check } from '../protocol/errors.ts';
+import { type ProtocolCode, ProtocolError, check } from '../protocol/errors.ts';
 import { type Hash, type OrgId, blobHash } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
 import { advance, advanceBy } from '../protocol/org-log/apply.ts';
@@ -46,7 +46,7 @@ export interface Judged {
 }
 
 // Signed by somebody of the org and against what this client knows: the log stops until a person has looked.
-export const haltingCodes: ReadonlySet<string> = new Set([
+export const haltingCodes = [
   'E_FORK',
   'E_LOG_ROLLBACK',
   'E_TYPE_UNKNOWN',
@@ -54,7 +54,11 @@ export const haltingCodes: ReadonlySet<string> = new Set([
   'E_CHAIN',
   'E_CHAIN_GAP',
   'E_CHECKPOINT_STATE',
-]);
+] as const satisfies readonly ProtocolCode[];
+export type HaltingCode = (typeof haltingCodes)[number];
+export function isHalting(code: ProtocolCode): code is HaltingCode {
+  return haltingCodes.some((halting) => halting === code);
+}
 
 /** A fork with its proof: two signed entries that claim one place. */
 export class ForkError extends ProtocolError {
@@ -82,10 +86,7 @@ export async function judgeRecord(deps: JudgeDeps, before: OrgState | undefined,
     return { kind: 'entry', state, bytes, entry, keys: learned };
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    return await explain(deps, before, error, bytes).catch((stop: unknown) => {
-      if (stop instanceof ProtocolError) behind.set(stop, blobHash(record.blob));
-      throw stop;
-    });
+    return await explain(deps, before, error, bytes).catch((stop: unknown) => stopAt(stop, blobHash(record.blob)));
   }
 }
 
@@ -114,6 +115,14 @@ async function learnKey(deps: JudgeDeps, before: OrgState | undefined, keys: Met
 }
 
 const behind = new WeakMap<ProtocolError, Hash>();
+/** Throws the same error, which knows from now on at which record it stopped the log. */
+export function stopAt(stop: unknown, record: Hash): never {
+  throw stop instanceof ProtocolError ? foundAt(stop, record) : stop;
+}
+export function foundAt(stop: ProtocolError, record: Hash): ProtocolError {
+  behind.set(stop, record);
+  return stop;
+}
 /** The record at which a log stopped, for a person to look at. */
 export function recordBehind(stop: ProtocolError): Hash | undefined {
   return behind.get(stop);
@@ -129,7 +138,7 @@ async function explain(deps: JudgeDeps, before: OrgState | undefined, error: Pro
     if (ts <= deps.now() + limits.clockWaitMs) throw error;
     return { kind: 'none', early: true };
   }
-  if (!haltingCodes.has(error.code)) return { kind: 'none' };
+  if (!isHalting(error.code)) return { kind: 'none' };
   if ((error.code === 'E_CHAIN' || error.code === 'E_FORK') && before !== undefined && entryIn(bytes).seq <= before.head.seq) {
     await verifyNoFork(deps, bytes);
     return { kind: 'none' };

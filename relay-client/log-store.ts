@@ -37,7 +37,15 @@ export interface HeldLog {
   readonly cursor: StreamCursor;
   readonly keys: MetaKeys;
 }
+/** What stopped the log, as bytes of halt.ts; undefined: nothing. */
+export interface HaltStore {
+  load(): Promise<Uint8Array | undefined>;
+  /** Durable when it resolves. */
+  keep(halt: Uint8Array | undefined): Promise<void>;
+}
 export interface LogStore extends EntrySource {
+  /** Where a client that starts again on this store stays stopped. */
+  readonly halts?: HaltStore;
   load(): Promise<StoredLog | undefined>;
   /** Durable when it resolves; all of it or nothing. */
   persist(entries: readonly StoredEntry[], cursor: StreamCursor, keys: MetaKeys): Promise<void>;

@@ -1,7 +1,7 @@
 // A client's own verified copy of the org log: loads, syncs, appends, never goes back (spec/05-org-log.md §sync).
 import { toHex } from '../protocol/bytes.ts';
 import { ProtocolError, check } from '../protocol/errors.ts';
-import type { Hash, OrgId } from '../protocol/hash.ts';
+import { type Hash, type OrgId, blobHash } from '../protocol/hash.ts';
 import { limits } from '../protocol/limits.ts';
 import { advance } from '../protocol/org-log/apply.ts';
 import { type Entry, entryHash, zeroHash } from '../protocol/org-log/entry.ts';
@@ -12,7 +12,8 @@ import type { Random } from '../protocol/random.ts';
 import { parseEnvelope } from '../protocol/sign.ts';
 import type { StreamPage, StreamRecord } from '../protocol/wire.ts';
 import { type RelayClient, RelayClientError } from './client.ts';
-import { type JudgeDeps, type Judged, asError, entryIn, haltingCodes, judgeRecord, readKeysBack, verifyEpoch, verifyNoFork } from './judge.ts';
+import { openHalts } from './halt.ts';
+import { type JudgeDeps, type Judged, asError, entryIn, judgeRecord, readKeysBack, stopAt, verifyEpoch, verifyNoFork } from './judge.ts';
 import type { LogStore, SnapshotStore, StoredEntry, StreamCursor } from './log-store.ts';
 import { type Progress, createKeeper, createProofs, restore } from './restore.ts';
 
@@ -59,7 +60,7 @@ export interface OrgLog {
   /** Verifies the signed entry here, then offers it to the relay. Throws E_RELAY_CONFLICT where the log has moved: sign again on the new head. */
   append(entry: Uint8Array, rotation?: Rotation): Promise<OrgState>;
   onChange(listener: (state: OrgState, entries: readonly Entry[]) => void): () => void;
-  /** What stopped this log for good, until a person has looked; a ForkError holds both entries. */
+  /** What stopped this log until a person has looked, also in an earlier run; a ForkError holds both entries. */
   readonly halted: ProtocolError | undefined;
 }
 
@@ -67,6 +68,7 @@ export interface OrgLog {
 export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   const place = { org: deps.org, stream: orgStream(deps.org) };
   const stored = await deps.store.load();
+  const halts = await openHalts(deps.store.halts);
   const { start, pin } = deps;
   const restored = await restore(deps, deps.store, stored?.count ?? 0);
   if (restored.refused !== undefined) deps.onSnapshotProblem?.(restored.refused);
@@ -82,7 +84,6 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   // Whether the last sync came to the end.
   let isThrough = true;
   let keys: MetaKeys = new Map(stored?.keys);
-  let halted: ProtocolError | undefined;
   let leftOut: ProtocolError | undefined;
   let nextSync: Promise<OrgState> | undefined;
   const listeners = new Set<(state: OrgState, entries: readonly Entry[]) => void>();
@@ -119,14 +120,15 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   }
 
   async function syncOnce(): Promise<OrgState> {
-    if (halted) throw halted;
+    await halts.verify();
     try {
       await fetchNew(false);
       check(state === undefined || known() !== undefined, 'E_LOG_ROLLBACK', 'the relay shows less than the one who invited this client has seen');
     } catch (error) {
-      if (error instanceof ProtocolError && haltingCodes.has(error.code)) halted = error;
-      throw error;
+      await halts.stop(error);
+      throw halts.error ?? error;
     }
+    await halts.through();
     if (leftOut && !(state && deps.isHolder?.(state))) throw leftOut;
     keep(state);
     if (state) return state;
@@ -182,7 +184,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   // Another record where this client has one: a valid entry there is a fork, anything else is a relay that lost its data.
   async function explainOther(record: StreamRecord | undefined): Promise<never> {
     const bytes = record && (await openRecord(place, keys, record.blob).catch(() => undefined));
-    if (bytes !== undefined) await verifyNoFork(judging, bytes);
+    if (record && bytes !== undefined) await verifyNoFork(judging, bytes).catch((stop: unknown) => stopAt(stop, blobHash(record.blob)));
     throw new ProtocolError('E_LOG_ROLLBACK', 'the relay shows another history than before');
   }
 
@@ -194,8 +196,10 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     const judged = await judge(records, proofs.later);
     const isProven = await proofs.hold();
     if (!isProven) ({ tail, again, leftOut } = before);
-    const { accepted, parsed, next, at, learned, none, wait, stop, end } = isProven ? judged : await judge(records);
-    if (accepted.length > 0) await commit(next, accepted, at, parsed, learned);
+    const verdict = isProven ? judged : await judge(records);
+    const { none, wait, stop, end } = verdict;
+    await halts.judged(records.filter(({ seq }) => seq <= end.seq));
+    if (verdict.accepted.length > 0) await commit(verdict);
     tail = end;
     if (stop instanceof ProtocolError && stop.code === 'E_CHAIN_GAP') return { none, wait, gap: stop };
     if (stop !== undefined) throw stop;
@@ -230,13 +234,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     return { accepted, parsed, next, at, learned, none, wait, stop, end: tail };
   }
 
-  async function commit(
-    next: OrgState | undefined,
-    accepted: readonly StoredEntry[],
-    at: StreamCursor,
-    parsed: readonly Entry[],
-    learned: MetaKeys,
-  ): Promise<void> {
+  async function commit({ next, accepted, at, parsed, learned }: Pick<Judged, 'next' | 'accepted' | 'at' | 'parsed' | 'learned'>): Promise<void> {
     await deps.store.persist(accepted, at, learned);
     for (const { eh } of accepted) hashes.push(eh);
     fresh = [];
@@ -245,7 +243,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
   }
 
   async function append(bytes: Uint8Array, rotation?: Rotation): Promise<OrgState> {
-    if (halted) throw halted;
+    if (halts.error) throw halts.error;
     check(state === known(), 'E_LOG_STALE', 'the organisation’s log has not been read yet');
     // A sync came between signing and this turn: the caller's own entry is no fork.
     if (state && entryIn(bytes).prev !== state.head.eh) throw new RelayClientError('E_RELAY_CONFLICT', 'the log has moved since the entry was signed');
@@ -258,7 +256,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
     const blob = await sealRecord(place, epoch, learned.get(epoch) ?? new Uint8Array(0), bytes, deps.random, rotation?.opens);
     const record: StreamRecord = { stream: place.stream, seq: tail.seq + 1, prev: tail.eh, eh: after.head.eh, blob };
     await deps.client.append(record);
-    await commit(after, [{ ...after.head, bytes }], { seq: record.seq, eh: record.eh }, [entryIn(bytes)], learned);
+    await commit({ next: after, accepted: [{ ...after.head, bytes }], at: { seq: record.seq, eh: record.eh }, parsed: [entryIn(bytes)], learned });
     return after;
   }
 
@@ -270,7 +268,7 @@ export async function openOrgLog(deps: OrgLogDeps): Promise<OrgLog> {
       return keys;
     },
     get halted() {
-      return halted;
+      return halts.error;
     },
     requireState: () => {
       const verified = known();

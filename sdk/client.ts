@@ -20,7 +20,16 @@ import type {
 } from '../protocol/local-api.ts';
 import { localPaths } from '../protocol/local-api.ts';
 import { type AwaitAsk, type AwaitEvent, type Requested, heldPaths } from '../protocol/local-api/held.ts';
-import { type AccessSummary, type ChangeAsk, type ChangeEvent, type ChangePlan, type OrgSummary, adminPaths } from '../protocol/local-api/admin.ts';
+import {
+  type AccessSummary,
+  type ChangeAsk,
+  type ChangeEvent,
+  type ChangePlan,
+  type LogResume,
+  type LogStop,
+  type OrgSummary,
+  adminPaths,
+} from '../protocol/local-api/admin.ts';
 import { decodeBase64, encodeBase64 } from './base64.ts';
 import { StillvaultError } from './errors.ts';
 import { type PendingRelease, requestRelease } from './request.ts';
@@ -118,6 +127,10 @@ export interface Client {
   endLease(which: LeaseEnd): Promise<readonly LeaseSummary[]>;
   log(from?: number): Promise<readonly LogLine[]>;
   verifyLog(): Promise<LogVerified>;
+  /** What the log stopped at. Throws not_found where it did not. */
+  logStop(): Promise<LogStop>;
+  /** Passes over that record for this machine alone: a person's act, after they have looked. Answers the status then. */
+  resumeLog(which: LogResume): Promise<Status>;
   /** The audit trail, line by line (spec/15-audit.md §export): nothing in it is to be believed before it was verified. */
   audit(signal?: AbortSignal): AsyncGenerator<AuditEvent, void, undefined>;
   join(ask: JoinAsk): Promise<JoinResult>;
@@ -234,6 +247,8 @@ export function createClient(options: TransportOptions = {}): Client {
     endLease: (which) => call('POST', localPaths.leasesEnd, which),
     log: (from = 0) => call('GET', `${localPaths.log}?from=${from}`),
     verifyLog: () => call('POST', localPaths.logVerify, {}),
+    logStop: () => call('GET', adminPaths.logStop),
+    resumeLog: (which) => call('POST', adminPaths.logResume, which),
     async *audit(signal) {
       for await (const line of requestEvents('GET', localPaths.audit, undefined, signal)) yield line as AuditEvent; // cast: as said above
     },

@@ -60,7 +60,10 @@ export function createApp(platform: Platform): App {
   async function start(session: Session): Promise<void> {
     if (closing.signal.aborted) return;
     opening = session;
+    // Stopped before: what a mended relay or a new version resolves is looked at once, before anything is shown.
+    if (session.log.halted) await session.log.sync().catch(() => undefined);
     device = await openDevice(session, { onChange: changed, onHalt: halt });
+    device.lookAtLog();
     if (phase.kind !== 'halted') enter({ kind: 'ready' });
     await device.poll();
     await lookLocally();

@@ -21,11 +21,17 @@ const markCodec: Codec<Mark> = record<Mark>({
   keys: [4, array(record({ epoch: [1, count], mk: [2, bytes(32)] }), 1_024)],
 });
 const markName = 'log-mark';
+/** What stopped the log: stays until the person decides (passed.ts). */
+export const haltName = 'halt';
 const entryName = (seq: number): string => `log/${String(seq).padStart(10, '0')}`;
 
 export function createLogStore(storage: DeviceStorage): LogStore {
   let stored = 0;
   return {
+    halts: {
+      load: async () => (await storage.read(haltName)).get(haltName),
+      keep: (halt) => storage.write(new Map(halt ? [[haltName, halt]] : []), halt ? [] : [haltName]),
+    },
     load: async () => {
       const marked = (await storage.read(markName)).get(markName);
       if (!marked) return undefined;

@@ -12,6 +12,7 @@ import type { StopView } from '../app.ts';
 import { ConsoleError } from '../platform/console-error.ts';
 import type { DeviceStorage } from '../platform/platform.ts';
 import { rowOfEntry } from './log-rows.ts';
+import { haltName } from './log-store.ts';
 
 interface Kept {
   readonly code: string;
@@ -40,7 +41,7 @@ export async function passOver(storage: DeviceStorage, halted: ProtocolError | u
   const decision = decisionFor(halted);
   if (!decision) throw new ConsoleError('E_GONE', 'nothing that a person could decide');
   const both = halted instanceof ForkError ? { ours: halted.ours, theirs: halted.theirs } : {};
-  await storage.write(new Map([[prefix + decision.record, encode(keptCodec, { code: decision.code, at: now, ...both })]]));
+  await storage.write(new Map([[prefix + decision.record, encode(keptCodec, { code: decision.code, at: now, ...both })]]), [haltName]);
 }
 
 /** What a person has to look at; undefined where no decision helps. */

@@ -113,6 +113,42 @@ waiting for a new version  build-2
     expect(lastJson(await run(['log', '--json'], daemon))).toMatchObject({ seq: 0, type: 'secret.put' });
     for (const words of [['shw'], ['show', 'x'], ['show', '--from', 'x']]) expect((await run(['log', ...words], daemon)).code).toBe(2);
   });
+  test('log resume: shows what stopped it, asks, and goes on without that record', async () => {
+    const line = (by: string, type: string): object => ({ seq: 4, at: '2026-11-23T11:00:00.000Z', type, by: [by], what: 'x', eh: 'ee' });
+    const stop = {
+      code: 'E_FORK',
+      what: 'two entries claim one place',
+      record: 'ab',
+      evidence: '/s/fork.cbor',
+      next: '',
+      ours: line('ben', 'secret.put'),
+      theirs: line('eve', 'org.freeze'),
+    };
+    let resumed = 0;
+    await using daemon = await startStubDaemon({
+      'GET /v1/log/stop': (ask) => ask.json(stop),
+      'POST /v1/log/resume': (ask) => {
+        resumed++;
+        ask.json(readyStatus);
+      },
+    });
+    const shown = await run(['log', 'resume'], daemon);
+    expect(shown.code).toBe(2);
+    for (const part of ['E_FORK', 'ben', 'eve', '/s/fork.cbor']) expect(shown.out).toContain(part);
+    expect(shown.err).toContain('--yes');
+    expect(resumed).toBe(0);
+    const done = await run(['log', 'resume', '--yes'], daemon);
+    expect([done.code, done.err.includes('goes on: ready')]).toEqual([0, true]);
+    expect(lastJson(await run(['log', 'resume', '--yes', '--json'], daemon))).toMatchObject({ code: 'E_FORK', resumed: true, state: 'ready' });
+    expect(resumed).toBe(2);
+  });
+  test('log resume: where no decision helps it says what does', async () => {
+    await using daemon = await startStubDaemon({
+      'GET /v1/log/stop': (ask) => ask.json({ code: 'E_SUITE', what: 'unknown', next: 'install the newest version' }),
+    });
+    const { code, err } = await run(['log', 'resume', '--yes'], daemon);
+    expect([code === 0, err.includes('install the newest version')]).toEqual([false, true]);
+  });
   test('log: all pages', async () => {
     const line = (seq: number): object => ({ seq, at: '2026-11-23T11:00:00.000Z', type: 't', by: [], what: '', eh: '' });
     await using daemon = await startStubDaemon({

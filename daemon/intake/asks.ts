@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { AwaitAsk } from '../../protocol/local-api/held.ts';
 import { limits } from '../../protocol/limits.ts';
+import type { LogResume } from '../../protocol/local-api/admin.ts';
 import type { JoinAsk, LeaseEnd, NeedAsk, NeedWithdraw, PutAsk, PutItem, ReleaseAsk, SshAgentAsk } from '../../protocol/local-api.ts';
 import { verifyClaim, verifyFieldName, verifyPath, verifyText } from '../../protocol/text.ts';
 import { ProtocolError } from '../../protocol/errors.ts';
@@ -92,6 +93,7 @@ export const sshAgentAsk: z.ZodType<SshAgentAsk> = z.strictObject({
     .max(agentKeys),
 });
 
+export const logResume: z.ZodType<LogResume> = z.strictObject({ record: z.string().regex(/^[0-9a-f]{64}$/) });
 export const leaseEnd: z.ZodType<LeaseEnd> = z
   .strictObject({
     id: z

@@ -9,6 +9,7 @@ import { ForkError } from '../../relay-client/judge.ts';
 import { type Live, type SocketLike, startLive } from '../../relay-client/live.ts';
 import { type OrgLog, openOrgLog } from '../../relay-client/org-log.ts';
 import type { Progress } from '../../relay-client/restore.ts';
+import { passingOver } from '../../relay-client/pass-over.ts';
 import { DaemonError } from '../errors.ts';
 import type { MachineIdentity } from '../vault/machine-key.ts';
 import { createSnapshots } from '../vault/snapshots.ts';
@@ -16,7 +17,7 @@ import type { DaemonStore } from '../vault/store.ts';
 
 export interface LinkDeps {
   readonly machine: MachineIdentity;
-  readonly store: Pick<DaemonStore, 'log' | 'snapshot' | 'keepSnapshot'>;
+  readonly store: Pick<DaemonStore, 'log' | 'passed' | 'snapshot' | 'keepSnapshot'>;
   /** Names this program: a state that another one verified is verified again. */
   readonly build: string;
   readonly progress?: Progress;
@@ -65,11 +66,12 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   const { machine, now } = deps;
   const { org, kem } = machine;
   const stopping = new AbortController();
-  const client = createRelayClient({ url: machine.relay, org, signer: machine.sig, fetch: deps.fetch, now, random: deps.random });
+  const relay = createRelayClient({ url: machine.relay, org, signer: machine.sig, fetch: deps.fetch, now, random: deps.random });
+  const client = passingOver(relay, deps.store.passed());
   const log = await openOrgLog({
     org,
     client,
-    store: { ...deps.store.log, persist },
+    store: { ...deps.store.log, persist, halts: { ...deps.store.log.halts, keep: keepHalt } },
     pin: machine.pin,
     snapshots: createSnapshots(deps.store, machine, deps.build, deps.random),
     onSnapshotProblem: deps.onProblem,
@@ -79,6 +81,8 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
     openMkWrap: (epoch, wraps) => openMkWrap(org, epoch, machine.machine, kem, wraps),
     isHolder: (state) => ['enrolled', 'active'].includes(state.machines.get(machine.machine)?.status ?? ''),
   });
+  // The proof is beside the state also where this program died before it had written it.
+  if (log.halted instanceof ForkError) deps.onFork(log.halted);
   const listeners = new Map<MailboxId, (body: Uint8Array) => void>();
   const patient = new Set<MailboxId>();
   const handled = new Set<string>();
@@ -95,6 +99,10 @@ export async function createOrgLink(deps: LinkDeps): Promise<OrgLink> {
   async function persist(...log: Parameters<DaemonStore['log']['persist']>): Promise<void> {
     stopping.signal.throwIfAborted();
     await deps.store.log.persist(...log);
+  }
+  async function keepHalt(halt: Uint8Array | undefined): Promise<void> {
+    stopping.signal.throwIfAborted();
+    await deps.store.log.halts.keep(halt);
   }
 
   const own = (): readonly MailboxId[] => mailboxesAround(machine.mailboxSeed, now());

@@ -44,7 +44,7 @@ export function explain(error: unknown): unknown {
 
 /** The log stopped: somebody shows this machine a history that cannot be. */
 export function haltedBy({ code, message }: ProtocolError): DaemonError {
-  const next = 'nothing is released here until somebody has looked: stillvault doctor';
+  const next = 'nothing is released here until somebody has looked: stillvault log resume shows at what';
   return new DaemonError('error', code, `this machine stopped: ${message.replace(/^E_[A-Z_]+: /, '')}`, { next });
 }
 

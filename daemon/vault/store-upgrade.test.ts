@@ -14,7 +14,7 @@ test('version 1, which knew neither needs nor snapshots: its counter goes on, an
     store.nextCounter();
   }
   const before = new Database(path);
-  before.exec('DROP TABLE needs; DROP TABLE snapshot; PRAGMA user_version = 1;');
+  before.exec('DROP TABLE needs; DROP TABLE snapshot; DROP TABLE halt; DROP TABLE passed; PRAGMA user_version = 1;');
   before.close();
   using store = openDaemonStore(path);
   expect(store.nextCounter()).toBe(2);

@@ -4,6 +4,7 @@ import { Database } from 'bun:sqlite';
 import { chmodSync } from 'node:fs';
 import type { Hash, MachineId, RequestId } from '../../protocol/hash.ts';
 import type { HeldLog, LogStore, StoredEntry, StoredLog } from '../../relay-client/log-store.ts';
+import type { Decision } from '../../relay-client/pass-over.ts';
 import { DaemonError } from '../errors.ts';
 
 export interface StoredReceipt {
@@ -24,7 +25,11 @@ export interface StoredNeed {
   readonly end: string;
 }
 export interface DaemonStore extends Disposable {
-  readonly log: LogStore;
+  readonly log: LogStore & Required<Pick<LogStore, 'halts'>>;
+  /** Records that a person decided to pass over. */
+  passed(): readonly Decision[];
+  /** One step: the decision is kept with what it was about, and the log is no longer stopped. */
+  passOver(decision: Decision, at: number): void;
   /** The machine whose state this is; undefined before it enrolled. */
   owner(): MachineId | undefined;
   /** Begins the state of a new machine with the log that it verified. What an earlier machine left here goes: its counters are not this one's. */
@@ -56,12 +61,16 @@ export interface DaemonStore extends Disposable {
   keepBlobs(hashes: ReadonlySet<Hash>): void;
 }
 
-const schemaVersion = 3;
+const schemaVersion = 4;
 /** Since version 2. */
 const needsTable =
   'CREATE TABLE needs (path TEXT PRIMARY KEY, request BLOB NOT NULL, seed BLOB NOT NULL, postedAt INTEGER NOT NULL, "end" TEXT NOT NULL) STRICT, WITHOUT ROWID;';
 /** Since version 3. */
 const snapshotTable = 'CREATE TABLE snapshot (one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL) STRICT;';
+/** Since version 4. */
+const haltTables = `
+  CREATE TABLE halt (one INTEGER PRIMARY KEY CHECK (one = 1), bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE passed (record TEXT PRIMARY KEY, code TEXT NOT NULL, at INTEGER NOT NULL, halt BLOB NOT NULL) STRICT, WITHOUT ROWID;`;
 const schema = `
   CREATE TABLE owner (one INTEGER PRIMARY KEY CHECK (one = 1), machine TEXT NOT NULL) STRICT;
   CREATE TABLE entries (seq INTEGER PRIMARY KEY, eh TEXT NOT NULL, bytes BLOB NOT NULL) STRICT;
@@ -74,8 +83,9 @@ const schema = `
   CREATE TABLE counter (one INTEGER PRIMARY KEY CHECK (one = 1), value INTEGER NOT NULL) STRICT;
   ${needsTable}
   ${snapshotTable}
+  ${haltTables}
   PRAGMA user_version = ${schemaVersion};`;
-const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter', 'needs', 'snapshot'];
+const tables = ['owner', 'entries', 'cursor', 'meta_keys', 'receipts', 'consumed', 'blobs', 'counter', 'needs', 'snapshot', 'halt', 'passed'];
 /** Whatever is read of these is compared with its hash or opened with a key. */
 const selfProving = ['entries', 'blobs', 'snapshot'];
 
@@ -104,7 +114,21 @@ export function openDaemonStore(path: string): DaemonStore {
       read: async (from, to) =>
         read(() => db.query<StoredEntry, [number, number]>('SELECT seq, eh, bytes FROM entries WHERE seq >= ? AND seq < ? ORDER BY seq').all(from, to)),
       persist: async (entries, cursor, keys) => write(() => persistLog({ entries, cursor, keys })),
+      halts: {
+        load: async () => read(() => db.query<{ bytes: Uint8Array }, []>('SELECT bytes FROM halt').get()?.bytes),
+        keep: async (halt) =>
+          write(() => {
+            db.exec('DELETE FROM halt');
+            if (halt) db.query('INSERT INTO halt VALUES (1, ?)').run(halt);
+          }),
+      },
     },
+    passed: () => read(() => db.query<Decision, []>('SELECT record, code FROM passed').all()),
+    passOver: ({ record, code }, at) =>
+      write(() => {
+        db.query('INSERT INTO passed SELECT ?, ?, ?, bytes FROM halt WHERE true ON CONFLICT (record) DO UPDATE SET at = excluded.at').run(record, code, at);
+        db.exec('DELETE FROM halt');
+      }),
     owner: () => read(() => db.query<{ machine: MachineId }, []>('SELECT machine FROM owner').get()?.machine),
     adopt: (machine, log) =>
       write(() => {
@@ -186,8 +210,9 @@ function openDatabase(path: string): Database {
     const { user_version: version } = db.query<{ user_version: number }, []>('PRAGMA user_version').get() ?? { user_version: 0 };
     if (version > schemaVersion) throw new DaemonError('error', 'E_STATE_CORRUPT', 'the state was written by a newer version', { next: 'update Stillvault' });
     if (version === 0) createSchema(db);
-    if (version === 1) migrate(db, `${needsTable} ${snapshotTable}`);
-    if (version === 2) migrate(db, snapshotTable);
+    if (version === 1) migrate(db, `${needsTable} ${snapshotTable} ${haltTables}`);
+    if (version === 2) migrate(db, `${snapshotTable} ${haltTables}`);
+    if (version === 3) migrate(db, haltTables);
     for (const table of tables) {
       if (selfProving.includes(table)) continue; // a log of 100,000 entries would be read at every start
       const check = db.query<{ quick_check: string }, []>(`PRAGMA quick_check(${table})`).get();

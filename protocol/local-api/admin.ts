@@ -1,5 +1,5 @@
 // Administration as the local API tells it (spec/10-local-api.md §administration): a machine proposes, people sign. Types and constants only.
-import type { Failure } from '../local-api.ts';
+import type { Failure, LogLine } from '../local-api.ts';
 
 /** A policy as people write it, in a file too (spec/06-policy.md §file): names instead of ids. What is left out is the narrowest there is. */
 export interface PolicyTerms {
@@ -109,4 +109,28 @@ export interface AccessSummary {
   readonly reasons: readonly { readonly about: string; readonly verdict: 'yes' | 'no' | 'depends'; readonly words: string }[];
 }
 
-export const adminPaths = { org: '/v1/org', policyCheck: '/v1/policy/check', plan: '/v1/changes/plan', changes: '/v1/changes' } as const;
+/** GET /v1/log/stop · what the log stopped at; POST /v1/log/resume passes over that record, a person's act (spec/05-org-log.md §sync). */
+export interface LogStop {
+  readonly code: string;
+  readonly what: string;
+  /** To be named when it is passed over; missing where no decision helps. */
+  readonly record?: string;
+  /** Of a fork: the entry of this log, and the other one for the same place. */
+  readonly ours?: LogLine;
+  readonly theirs?: LogLine;
+  /** File with the proof. */
+  readonly evidence?: string;
+  readonly next: string;
+}
+export interface LogResume {
+  readonly record: string;
+}
+
+export const adminPaths = {
+  logStop: '/v1/log/stop',
+  logResume: '/v1/log/resume',
+  org: '/v1/org',
+  policyCheck: '/v1/policy/check',
+  plan: '/v1/changes/plan',
+  changes: '/v1/changes',
+} as const;

@@ -72,8 +72,9 @@ function daemonFindings(status: Status, version: string): readonly Finding[] {
 
 function haltedNext(code: string | undefined): string {
   if (code === 'E_MACHINE_REVOKED') return 'this machine was revoked: move its state folder away, then join with a new token';
-  if (code === 'E_FORK' || code === 'E_LOG_ROLLBACK') return 'the relay showed two histories: keep the state folder as evidence and tell every admin';
-  return 'keep the state folder and tell an admin the code';
+  if (code === 'E_FORK' || code === 'E_LOG_ROLLBACK')
+    return 'the relay showed two histories: keep the state folder as evidence, tell every admin, then: stillvault log resume';
+  return 'keep the state folder and tell an admin the code; stillvault log resume shows at what it stopped';
 }
 
 /** Reached at all, ready, and with the same idea of the time. */
