@@ -51,6 +51,7 @@ test('[INV-LOG-RESUME] the page says at which record it stopped; the person goes
   expect(halted).toMatchObject({ code: 'E_CHECKPOINT_STATE' });
   expect(halted.stop?.record).toMatch(/^[0-9a-f]{64}$/);
 
+  expect((await ada.platform.storage.read('halt')).size).toBe(1); // a restart forgets nothing
   const again = world.reload(ada);
   await until(again.app, () => (again.app.phase().kind === 'halted' ? true : undefined), 'it to stop again: nobody decided');
   await again.app.passOver();
@@ -59,6 +60,7 @@ test('[INV-LOG-RESUME] the page says at which record it stopped; the person goes
   expect(again.app.org()?.frozen).toBe(true);
   const kept = await again.platform.storage.read('passed/');
   expect([...kept.keys()]).toEqual([`passed/${halted.stop?.record}`]);
+  expect((await again.platform.storage.read('halt')).size).toBe(0);
 
   const later = world.reload(again);
   await until(later.app, () => (later.app.org()?.online ? true : undefined), 'ada to be online');
