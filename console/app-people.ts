@@ -90,8 +90,13 @@ export interface PeopleApp {
   /** passkey, once. The person and every device of theirs, and new keys that these do not get. */
   removeMember(member: MemberId): Promise<void>;
   lossOf(of: { readonly member: MemberId } | { readonly device: DeviceId }): LossRow;
-  /** passkey. Without `group` a new one. */
-  setGroup(input: { readonly group?: GroupId; readonly name: string; readonly members: readonly MemberId[] }): Promise<Outcome>;
+  /** passkey. Without `group` a new one; with it, `shown` are the members from which the change began. */
+  setGroup(input: {
+    readonly group?: GroupId;
+    readonly name: string;
+    readonly members: readonly MemberId[];
+    readonly shown?: readonly MemberId[];
+  }): Promise<Outcome>;
   /** passkey. */
   setMachine(machine: MachineId, terms: { readonly groups: readonly GroupId[]; readonly owner?: MemberId }): Promise<void>;
   /** passkey. How many admins must agree, where the console may be served from, which passkeys are let in. */

@@ -99,3 +99,18 @@ test('the last admin cannot give up the role, and a threshold that nobody could 
   await expect(ada.app.setRoles(me, ['approver'])).rejects.toMatchObject(code('E_MIN_ADMINS'));
   await expect(ada.app.setTerms({ tAdmin: 2 })).rejects.toMatchObject(code('E_MIN_ADMINS'));
 });
+
+test('a group that two admins edit at the same moment: what one took out is not put back by what the other had on screen', async () => {
+  await using world = await softWorld();
+  const { ada, ben } = await twoAdmins(world);
+  const members = ada.app.org()?.members.map(({ id }) => id) ?? [];
+  expect(await ada.app.setGroup({ name: 'on call', members })).toBe('proposed');
+  expect(await ben.app.agreeDraft((await firstDraft(ben, 'the draft')).id)).toBe('done');
+  const [shown] = await until(ada.app, () => (ada.app.org()?.groups.length === 1 ? ada.app.org()?.groups : undefined), 'the group');
+  if (!shown) throw new Error('no group');
+  const [first] = members;
+  if (!first) throw new Error('nobody');
+  expect(await ben.app.setGroup({ group: shown.id, name: 'on call', members: [first], shown: shown.members })).toBe('done');
+  expect(await ada.app.setGroup({ group: shown.id, name: 'on call', members: shown.members, shown: shown.members })).toBe('done');
+  expect(ada.app.org()?.groups[0]?.members).toEqual([first]);
+});

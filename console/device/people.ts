@@ -27,7 +27,13 @@ export function setTerms(drafts: Drafts, terms: Partial<OrgTerms>): Promise<Outc
 
 export function setGroup({ platform }: Pick<Session, 'platform'>, drafts: Drafts, input: Parameters<PeopleApp['setGroup']>[0]): Promise<Outcome> {
   const group = input.group ?? newId<GroupId>(platform.random);
-  return drafts.change(() => [{ type: 'group.set', body: { group, name: input.name, members: [...new Set(input.members)].sort() } }], '');
+  const shown = input.shown ?? [];
+  return drafts.change((state) => {
+    // What was changed here is changed there: what another admin did meanwhile stays done.
+    const kept = (state.groups.get(group)?.members ?? []).filter((member) => input.members.includes(member) || !shown.includes(member));
+    const added = input.members.filter((member) => !shown.includes(member));
+    return [{ type: 'group.set', body: { group, name: input.name, members: [...new Set([...kept, ...added])].sort() } }];
+  }, '');
 }
 
 /** The removal and the new metadata key that no device of theirs gets, with one gesture. Can be repeated where the second was lost. */

@@ -93,7 +93,7 @@ function GroupForm({ group, onClose }: { readonly group: GroupRow | undefined; r
     event.preventDefault();
     const input = { name: name.value.trim(), members: chosen.value };
     act.run(
-      () => app.setGroup(group ? { ...input, group: group.id } : input),
+      () => app.setGroup(group ? { ...input, group: group.id, shown: group.members } : input),
       (outcome) => {
         tell(outcome === 'done' ? w.saved(input.name) : coreWords.common.proposed);
         onClose();
