@@ -34,7 +34,7 @@ export const catalogue: Readonly<Record<string, Listed>> = {
   },
   status: { group: 'watch', about: 'what the daemon is doing', load: () => import('./status.ts') },
   lease: { group: 'watch', about: 'live leases: list and end', verbs: ['ls', 'end'], load: () => import('./lease.ts') },
-  log: { group: 'watch', about: 'the org log: show and verify', verbs: ['show', 'verify'], load: () => import('./log.ts') },
+  log: { group: 'watch', about: 'the org log: show, verify, go on after a stop', verbs: ['show', 'verify', 'resume'], load: () => import('./log.ts') },
   audit: { group: 'watch', about: 'who released what, proved: show, verify, export', verbs: ['show', 'verify', 'export'], load: () => import('./audit.ts') },
   doctor: { group: 'watch', about: 'check everything, and what to do about it', load: () => import('./doctor.ts') },
   up: { group: 'set up', about: 'relay, daemon and console for one person', load: () => import('./up.ts') },
