@@ -46,16 +46,8 @@ export interface Judged {
 }
 
 // Signed by somebody of the org and against what this client knows: the log stops until a person has looked.
-export const haltingCodes = [
-  'E_FORK',
-  'E_LOG_ROLLBACK',
-  'E_TYPE_UNKNOWN',
-  'E_SUITE',
-  'E_CHAIN',
-  'E_CHAIN_GAP',
-  'E_CHECKPOINT_STATE',
-] as const satisfies readonly ProtocolCode[];
-export type HaltingCode = (typeof haltingCodes)[number];
+export type HaltingCode = 'E_FORK' | 'E_LOG_ROLLBACK' | 'E_TYPE_UNKNOWN' | 'E_SUITE' | 'E_CHAIN' | 'E_CHAIN_GAP' | 'E_CHECKPOINT_STATE';
+export const haltingCodes: readonly HaltingCode[] = ['E_FORK', 'E_LOG_ROLLBACK', 'E_TYPE_UNKNOWN', 'E_SUITE', 'E_CHAIN', 'E_CHAIN_GAP', 'E_CHECKPOINT_STATE'];
 export function isHalting(code: ProtocolCode): code is HaltingCode {
   return haltingCodes.some((halting) => halting === code);
 }
